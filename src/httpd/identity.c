@@ -1,0 +1,130 @@
+/*
+ * Headers and variables with the user's identity. They are set in fixups, after everything
+ * that could refuse, on every pass: an internal redirect may lead into a scope that wants none.
+ * Once more when the body has been read, for some handlers make headers of trailers only then.
+ */
+/* before APR: its rings need offsetof, or make one of their own that clang does not like */
+#include <stddef.h>
+
+#include "httpd/identity.h"
+
+#include <http_config.h>
+#include <util_filter.h>
+
+#include "httpd/cleanse.h"
+#include "flow/own_cookies.h"
+#include "httpd/config.h"
+#include "httpd/context.h"
+
+#define WATCH_BODY "mod_tinyauth-trailers"
+
+const ta_identity_header ta_identity_headers[TA_IDENTITY_HEADERS] = {
+    {"Remote-User", "TINYAUTH_USER", TA_RECORD_HEADER_USER},
+    {"Remote-Name", "TINYAUTH_NAME", TA_RECORD_HEADER_NAME},
+    {"Remote-Email", "TINYAUTH_EMAIL", TA_RECORD_HEADER_EMAIL},
+    {"Remote-Groups", "TINYAUTH_GROUPS", TA_RECORD_HEADER_GROUPS},
+    {"Remote-Sub", "TINYAUTH_SUB", TA_RECORD_HEADER_SUB},
+};
+
+static void remove_values(request_rec *r)
+{
+    /* in every spelling once more: MergeTrailers may have added some since the request began */
+    ta_cleanse_identity_headers(r);
+    if (!ta_cleanse_may_hold_ours(r->subprocess_env)) {
+        return;
+    }
+    for (int i = 0; i < TA_IDENTITY_HEADERS; i++) {
+        apr_table_unset(r->subprocess_env, ta_identity_headers[i].variable);
+    }
+    apr_table_unset(r->subprocess_env, "TINYAUTH_EMAIL_VERIFIED");
+    apr_table_unset(r->subprocess_env, "TINYAUTH_PROVIDER");
+}
+
+/* Behind remove_values: nothing of these names is there. */
+static void set_values(request_rec *r, const ta_record *record)
+{
+    for (int i = 0; i < TA_IDENTITY_HEADERS; i++) {
+        const ta_identity_header *each = &ta_identity_headers[i];
+        const char *value = (const char *)record->slots[each->slot].data;
+
+        if (record->slots[each->slot].len) {
+            apr_table_addn(r->headers_in, each->header, value);
+            apr_table_addn(r->subprocess_env, each->variable, value);
+        }
+    }
+    if (record->slots[TA_RECORD_EMAIL].len) {
+        apr_table_addn(r->subprocess_env, "TINYAUTH_EMAIL_VERIFIED",
+                       record->flags & TA_RECORD_EMAIL_VERIFIED ? "true" : "false");
+    }
+    apr_table_addn(r->subprocess_env, "TINYAUTH_PROVIDER",
+                   ta_record_text(record, TA_RECORD_PROVIDER));
+}
+
+/* No shared cache may give one user's page to another, whatever the application says; nor a
+ * page of everybody's into which a part of a user's is included, nor that part, which httpd's
+ * cache keeps by itself. So it is the session's cookie that decides, on every pass. */
+static void mark_private(request_rec *r, ta_context *context)
+{
+    const char *name = ta_own_cookies_session_name(&context->env);
+    const char *marked;
+
+    if (!context->session && !ta_own_cookies_get(&context->env, name, 0)) {
+        return;
+    }
+    marked = apr_table_get(r->err_headers_out, "Cache-Control");
+    if (!marked) {
+        apr_table_addn(r->err_headers_out, "Cache-Control", "private");
+    } else if (!strstr(marked, "private")) {
+        apr_table_mergen(r->err_headers_out, "Cache-Control", "private");
+    }
+}
+
+static void set_identity(request_rec *r, const ta_context *context)
+{
+    const ta_directory_config *directory = ta_config_of_directory(r);
+
+    remove_values(r);
+    if (context->is_authenticated && directory->headers != 0 &&
+        ta_scope_allows(&directory->scope,
+                        ta_record_text(&context->session->login, TA_RECORD_PROVIDER))) {
+        set_values(r, &context->session->login);
+    }
+}
+
+int ta_identity_set(request_rec *r)
+{
+    ta_context *context = ta_context_get(r);
+
+    if (context) {
+        mark_private(r, context);
+        set_identity(r, context);
+    }
+    return DECLINED;
+}
+
+/* The trailers came just before the end of the body, into the headers where MergeTrailers is on. */
+static apr_status_t watch_body(ap_filter_t *f, apr_bucket_brigade *brigade, ap_input_mode_t mode,
+                               apr_read_type_e block, apr_off_t bytes)
+{
+    apr_status_t rv = ap_get_brigade(f->next, brigade, mode, block, bytes);
+
+    if (rv == APR_SUCCESS && brigade && !APR_BRIGADE_EMPTY(brigade) &&
+        APR_BUCKET_IS_EOS(APR_BRIGADE_LAST(brigade))) {
+        set_identity(f->r, ta_context_get(f->r));
+    }
+    return rv;
+}
+
+void ta_identity_watch_trailers(request_rec *r)
+{
+    /* only a body in chunks has trailers */
+    if (!r->main && ta_context_get(r) && apr_table_get(r->headers_in, "Transfer-Encoding")) {
+        ap_add_input_filter(WATCH_BODY, NULL, r, r->connection);
+    }
+}
+
+void ta_identity_register(void)
+{
+    /* nearer to the handler than the filter that reads trailers */
+    ap_register_input_filter(WATCH_BODY, watch_body, NULL, AP_FTYPE_CONTENT_SET);
+}
