@@ -331,6 +331,29 @@ static void test_pages_lead_on_and_keep_the_search(void **state)
     assert_holds(reply->body, "Sessions: 60");
     assert_null(browser_link(alice, reply, "after="));
     assert_holds(look(alice, PAGE "?after=x")->body, "Sessions: 61");
+    assert_holds(look(alice, PAGE "?q=")->body, "Sessions: 61");
+}
+
+static void test_scripts_are_led_on_too(void **state)
+{
+    world *w = *state;
+    browser *alice = log_in(w, "alice");
+    const char *next;
+    ta_reply *reply;
+
+    for (int i = 0; i < 501; i++) {
+        w->now++;
+        (void)log_in(w, "bob");
+    }
+    reply = look_as_json(alice, PAGE "?q=bob");
+    assert_holds(reply->body, "\"total\":501");
+    next = value_behind(w, reply->body, "", "\"next\":\"");
+    assert_holds(next, "/admin/sessions?q=bob");
+    next = apr_pstrcat(w->pool, PAGE "?q=bob&", strstr(next, "after="), NULL);
+    reply = look_as_json(alice, next);
+    assert_holds(reply->body, "\"next\":null");
+    assert_holds(reply->body, "\"created\":1800000001,");
+    assert_lacks(reply->body, "\"created\":1800000002,");
 }
 
 static void test_slashes_before_the_path_lead_to_no_other_host(void **state)
@@ -342,6 +365,21 @@ static void test_slashes_before_the_path_lead_to_no_other_host(void **state)
     v.body = form(w, token_of(alice), "end", "0");
     assert_leads_to(ask(alice, &v), 303, "/evil.example/?q=x");
     assert_holds(look(alice, WORLD_APP "//evil.example/")->body, "action=\"/evil.example/\"");
+}
+
+static void test_json_is_for_those_who_ask_for_it(void **state)
+{
+    static const char *const others[] = {"", "image/png", "text/html",
+                                         "text/html, application/json"};
+    world *w = *state;
+    browser *alice = log_in(w, "alice");
+
+    for (size_t i = 0; i < COUNT(others); i++) {
+        visit v = {.url = PAGE, .accept = others[i]};
+
+        assert_string_equal(ask(alice, &v)->content_type, "text/html; charset=utf-8");
+    }
+    assert_string_equal(look_as_json(alice, PAGE)->content_type, "application/json");
 }
 
 static void test_other_methods_are_refused(void **state)
@@ -387,6 +425,21 @@ static void test_a_store_that_fails_says_so(void **state)
     assert_refused(alice, look(alice, PAGE), TA_REASON_STORE_UNAVAILABLE);
 }
 
+/* The administrator came by another AuthType, and the store fails while it is searched. */
+static void test_a_store_that_fails_while_it_is_searched_says_so(void **state)
+{
+    world *w = *state;
+    browser *root = browser_make(w);
+    const char *token, *handle;
+
+    (void)log_in(w, "bob");
+    token = token_of(root);
+    handle = handle_of(root, "bob");
+    w->store.load_status = APR_TIMEUP;
+    assert_refused(root, post(root, form(w, token, "end", handle)), TA_REASON_STORE_UNAVAILABLE);
+    assert_int_equal(world_records(w), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -402,10 +455,13 @@ int main(void)
         TEST(test_without_a_session_the_token_is_the_names),
         TEST(test_sessions_of_another_provider_are_not_seen_and_not_ended),
         TEST(test_pages_lead_on_and_keep_the_search),
+        TEST(test_scripts_are_led_on_too),
         TEST(test_slashes_before_the_path_lead_to_no_other_host),
+        TEST(test_json_is_for_those_who_ask_for_it),
         TEST(test_other_methods_are_refused),
         TEST(test_a_store_that_cannot_list_says_so),
         TEST(test_a_store_that_fails_says_so),
+        TEST(test_a_store_that_fails_while_it_is_searched_says_so),
     };
 
     return cmocka_run_group_tests(tests, world_begin, world_end);

@@ -136,6 +136,25 @@ static void test_the_longest_values_still_make_a_line(void **state)
     assert_member(json, "by", "user");
 }
 
+static void test_a_long_value_is_cut_between_characters(void **state)
+{
+    world *w = *state;
+    char *text = apr_palloc(w->pool, 3 * 100 + 1);
+    ta_event event = {.kind = TA_EVENT_LOGIN, .user = text};
+    const char *there;
+
+    for (int i = 0; i < 100; i++) {
+        memcpy(text + 3 * i, "\xe2\x82\xac", 3);
+    }
+    text[300] = '\0';
+    there = ta_json_string(line_of(w, &event), "user");
+    assert_int_equal(strlen(there), 255 + 3); /* whole ones, and the sign that some are missing */
+    assert_memory_equal(there, text, 255);
+    assert_string_equal(there + 255, "\xe2\x80\xa6");
+    memset(text, 0x80, 300);
+    (void)line_of(w, &event);
+}
+
 static ta_record groups(apr_pool_t *p, const char *strings, apr_size_t len)
 {
     ta_record record = {.flags = 0};
@@ -197,6 +216,7 @@ int main(void)
         TEST(test_an_end_says_by_what),
         TEST(test_a_name_cannot_write_lines_or_members),
         TEST(test_the_longest_values_still_make_a_line),
+        TEST(test_a_long_value_is_cut_between_characters),
         TEST(test_changed_groups_are_named),
         TEST(test_a_thousand_groups_still_make_a_line),
         TEST(test_the_rest_is_not_kept),

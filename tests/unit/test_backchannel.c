@@ -12,6 +12,7 @@
 #include <apr_strings.h>
 
 #include "backchannel.h"
+#include "flow/backchannel.h"
 
 static void test_sid_ends_that_session_alone(void **state)
 {
@@ -281,6 +282,16 @@ static void test_a_renewed_session_keeps_its_sid(void **state)
     assert_string_equal(ta_record_text(&record, TA_RECORD_SID), "sid-2");
 }
 
+static void test_an_id_that_no_provider_has_ends_nothing(void **state)
+{
+    world *w = *state;
+    browser *b = backchannel_log_in(w, "alice", "sid-1");
+
+    backchannel_assert_refused(w, ta_backchannel_handle(b->env, "nobody"),
+                               TA_REASON_PROVIDER_UNKNOWN);
+    assert_true(backchannel_is_logged_in(b));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -299,6 +310,7 @@ int main(void)
         TEST(test_what_other_providers_write_is_taken),
         TEST(test_a_token_with_the_providers_new_key_is_taken),
         TEST(test_a_renewed_session_keeps_its_sid),
+        TEST(test_an_id_that_no_provider_has_ends_nothing),
     };
 
     return cmocka_run_group_tests(tests, world_begin, world_end);

@@ -12,6 +12,7 @@
 #include <apr_strings.h>
 
 #include "backchannel.h"
+#include "flow/frontchannel.h"
 
 #define URL WORLD_APP "/tinyauth/frontchannel-logout/" WORLD_ID
 #define ISS "iss=https%3A%2F%2Fid.example.com"
@@ -73,6 +74,9 @@ static void test_a_bare_request_ends_what_its_cookie_names_and_nothing_else(void
     assert_false(backchannel_is_logged_in(alice));
     assert_int_equal(browser_cookies(alice, "__Host-tinyauth"), 0);
     assert_true(backchannel_is_logged_in(bob));
+    assert_int_equal(load(bob, URL, "frame")->status, 200);
+    assert_false(backchannel_is_logged_in(bob));
+    bob = backchannel_log_in(w, "bob", "sid-3");
     assert_int_equal(load(bob, URL, NULL)->status, 200);
     assert_false(backchannel_is_logged_in(bob));
 }
@@ -138,6 +142,8 @@ static void test_a_provider_without_issuer_has_no_sessions_to_name(void **state)
 
     w->provider->issuer = NULL;
     assert_refused(b, load(b, URL "?" ISS "&sid=sid-1", "iframe"), TA_REASON_REQUEST_MALFORMED);
+    assert_string_equal(load(b, URL, "iframe")->policy,
+                        "default-src 'none'; frame-ancestors 'self'");
 }
 
 static void test_a_store_that_fails_says_so(void **state)
@@ -149,6 +155,19 @@ static void test_a_store_that_fails_says_so(void **state)
     assert_refused(b, load(b, URL "?" ISS "&sid=sid-1", "iframe"), TA_REASON_STORE_UNAVAILABLE);
     assert_refused(b, load(b, URL, "iframe"), TA_REASON_STORE_UNAVAILABLE);
     w->store.remove_status = APR_SUCCESS;
+    w->store.load_status = APR_TIMEUP;
+    assert_refused(b, load(b, URL, "iframe"), TA_REASON_STORE_UNAVAILABLE);
+    w->store.load_status = APR_SUCCESS;
+    assert_true(backchannel_is_logged_in(b));
+}
+
+static void test_an_id_that_no_provider_has_ends_nothing(void **state)
+{
+    world *w = *state;
+    browser *b = backchannel_log_in(w, "alice", "sid-1");
+
+    (void)load(b, WORLD_APP "/page", "iframe");
+    assert_refused(b, ta_frontchannel_handle(b->env, "nobody"), TA_REASON_PROVIDER_UNKNOWN);
     assert_true(backchannel_is_logged_in(b));
 }
 
@@ -230,6 +249,7 @@ int main(void)
         TEST(test_what_is_not_the_providers_is_refused),
         TEST(test_a_provider_without_issuer_has_no_sessions_to_name),
         TEST(test_a_store_that_fails_says_so),
+        TEST(test_an_id_that_no_provider_has_ends_nothing),
         TEST(test_each_way_is_told_once),
         TEST(test_searches_for_nothing_are_limited),
         TEST(test_searches_that_find_are_not_limited),

@@ -18,6 +18,8 @@
 #define SECOND "https://second.example.com"
 #define DIRECT WORLD_APP "/tinyauth/login?provider=" WORLD_ID
 
+#define POCKET_ICON "M4 3.5h16v11L12 21l-8-6.5z" /* its outline */
+
 /* Makes a host forget its session: from then on logins there lead nowhere. */
 static void lose_session(browser *b, const char *host)
 {
@@ -44,6 +46,22 @@ static void test_the_login_page_links_to_every_provider(void **state)
     assert_string_equal(url_parameter(w->pool, browser_link(b, reply, "provider=other"), "return"),
                         "/page?a=1&b=2");
     assert_non_null(browser_link(b, reply, "provider=" WORLD_ID));
+}
+
+/* Whatever the administrator calls it: by its id or by its name it is a Pocket ID. */
+static void test_a_pocket_id_has_its_own_icon(void **state)
+{
+    world *w = *state;
+    browser *b = browser_make(w);
+    const char *named, *other, *page = WORLD_APP "/tinyauth/login";
+
+    w->provider->id = "home";
+    w->provider->name = "pocket id at home";
+    named = browser_get(b, page)->body;
+    w->provider->name = "accounts at home";
+    other = browser_get(b, page)->body;
+    assert_holds(named, POCKET_ICON);
+    assert_lacks(other, POCKET_ICON);
 }
 
 static void test_the_authorization_request_has_fresh_values_every_time(void **state)
@@ -232,6 +250,23 @@ static void test_a_circle_between_two_hosts_ends_too(void **state)
     assert_refused(b, reply, TA_REASON_LOGIN_LOOP);
 }
 
+/* A ticket lets somebody in on another host: only the login host gives any. */
+static void test_a_question_is_answered_on_the_login_host_alone(void **state)
+{
+    world *w = *state;
+    browser *b = browser_make(w), *asking = browser_make(w);
+    const char *url, *there;
+
+    world_add_site(w, LOGIN, LOGIN);
+    world_add_site(w, SECOND, LOGIN);
+    assert_passed(browser_log_in(b, SECOND "/page"), "alice");
+    url = browser_get(asking, SECOND "/page")->location;
+    assert_non_null(url_parameter(w->pool, url, "for"));
+    there = apr_pstrcat(w->pool, SECOND, url + strlen(LOGIN), NULL);
+    assert_holds(browser_get(b, there)->location, LOGIN "/tinyauth/login?");
+    assert_holds(browser_get(b, url)->location, SECOND "/tinyauth/accept?");
+}
+
 static void test_a_cookie_domain_makes_one_login_for_all_its_hosts(void **state)
 {
     world *w = *state;
@@ -349,6 +384,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_the_login_page_links_to_every_provider),
+        TEST(test_a_pocket_id_has_its_own_icon),
         TEST(test_the_authorization_request_has_fresh_values_every_time),
         TEST(test_prompt_login_is_passed_on_and_nothing_else),
         TEST(test_an_unknown_provider_begins_no_login),
@@ -360,6 +396,7 @@ int main(void)
         TEST(test_a_circle_ends_on_a_page_that_says_so),
         TEST(test_a_circle_through_the_provider_ends_too),
         TEST(test_a_circle_between_two_hosts_ends_too),
+        TEST(test_a_question_is_answered_on_the_login_host_alone),
         TEST(test_a_cookie_domain_makes_one_login_for_all_its_hosts),
         TEST(test_a_cookie_domain_passes_on_what_the_login_is_to_heed),
         TEST(test_a_domain_cookie_is_no_host_cookie_and_the_other_way_round),

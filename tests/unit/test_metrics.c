@@ -164,13 +164,46 @@ static void test_every_event_has_its_counter(void **state)
     }
 }
 
+static void test_a_revalidation_says_whether_groups_changed(void **state)
+{
+    world *w = *state;
+    ta_metrics *metrics = make(w);
+    ta_record before = {.flags = 0}, after = {.flags = 0};
+    ta_event event = {.kind = TA_EVENT_CONFIRMED, .provider = WORLD_ID};
+
+    before.slots[TA_RECORD_GROUPS] = world_row(w->pool, "a", 2);
+    after.slots[TA_RECORD_GROUPS] = world_row(w->pool, "b", 2);
+    event.before = event.after = &before;
+    tell(metrics, event);
+    event.after = &after;
+    tell(metrics, event);
+    assert_holds(text_of(w, metrics, 1), "{provider=\"pocketid\",result=\"confirmed\"} 1\n");
+    assert_holds(text_of(w, metrics, 1), "{provider=\"pocketid\",result=\"changed\"} 1\n");
+}
+
+static void test_what_is_only_told_counts_nowhere(void **state)
+{
+    static const ta_event_kind kinds[] = {TA_EVENT_CONFIGURED, TA_EVENT_KINDS};
+    world *w = *state;
+    ta_metrics *metrics = make(w);
+    const char *before = text_of(w, metrics, 1);
+
+    for (apr_size_t i = 0; i < COUNT(kinds); i++) {
+        tell(metrics, (ta_event){.kind = kinds[i], .provider = WORLD_ID});
+        assert_string_equal(text_of(w, metrics, 1), before);
+    }
+    /* keys of whom nobody described have no age */
+    tell(metrics, (ta_event){.kind = TA_EVENT_KEYS_FETCHED});
+    assert_string_equal(text_of(w, metrics, 1), before);
+}
+
 static void test_calls_are_counted_by_what_came_of_them(void **state)
 {
     static const struct {
         int status;
         const char *result;
-    } cases[] = {{200, "ok"},    {204, "ok"},    {400, "refused"},  {401, "refused"},
-                 {302, "error"}, {500, "error"}, {0, "unreachable"}};
+    } cases[] = {{200, "ok"},    {204, "ok"},    {400, "refused"},   {401, "refused"},
+                 {302, "error"}, {500, "error"}, {0, "unreachable"}, {101, "error"}};
     world *w = *state;
 
     for (apr_size_t i = 0; i < COUNT(cases); i++) {
@@ -247,6 +280,8 @@ int main(void)
         TEST(test_providers_beyond_the_last_share_one_place),
         TEST(test_another_layout_does_not_fit),
         TEST(test_every_event_has_its_counter),
+        TEST(test_a_revalidation_says_whether_groups_changed),
+        TEST(test_what_is_only_told_counts_nowhere),
         TEST(test_calls_are_counted_by_what_came_of_them),
         TEST(test_a_histogram_adds_up),
         TEST(test_one_process_complains_once_a_minute),

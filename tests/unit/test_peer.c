@@ -11,8 +11,12 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <apr_general.h>
+#include <apr_strings.h>
 #include <apr_time.h>
 
 #include "loopback.h"
@@ -102,6 +106,55 @@ static void test_one_deadline_tells_of_all_kept_connections(void **state)
     loopback_stop(server);
 }
 
+static apr_status_t ask_once(const ta_peer_settings *settings)
+{
+    apr_pool_t *p;
+    ta_peer *peer;
+    apr_status_t rv;
+
+    apr_pool_create(&p, NULL);
+    assert_int_equal(ta_peer_make(p, settings, NULL, &peer), APR_SUCCESS);
+    rv = ta_peer_ask(peer, exchange, NULL);
+    apr_pool_destroy(p);
+    return rv;
+}
+
+/* A store that cannot be asked is no store that has nothing. */
+static void test_a_server_that_nobody_knows_has_not_answered(void **state)
+{
+    const ta_peer_settings settings = {
+        .name = "the server", .host = "no..name", .port = 6379, .timeout = 5000};
+
+    (void)state;
+    assert_int_equal(ask_once(&settings), APR_EGENERAL);
+}
+
+/* Its queue is full. The system says EAGAIN, which to a caller means that a record has changed. */
+static void test_a_socket_that_nobody_serves_is_silent(void **state)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int listener = socket(AF_UNIX, SOCK_STREAM, 0), waiting_fds[8];
+    ta_peer_settings settings = {.name = "the server", .timeout = TIMEOUT_MS};
+
+    (void)state;
+    (void)apr_snprintf(address.sun_path, sizeof(address.sun_path), "/tmp/tinyauth-test-%ld.sock",
+                       (long)getpid());
+    settings.path = address.sun_path;
+    (void)unlink(address.sun_path);
+    assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(listen(listener, 0), 0);
+    for (size_t i = 0; i < sizeof(waiting_fds) / sizeof(*waiting_fds); i++) {
+        waiting_fds[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        (void)connect(waiting_fds[i], (struct sockaddr *)&address, sizeof(address));
+    }
+    assert_int_equal(ask_once(&settings), APR_TIMEUP);
+    for (size_t i = 0; i < sizeof(waiting_fds) / sizeof(*waiting_fds); i++) {
+        close(waiting_fds[i]);
+    }
+    close(listener);
+    (void)unlink(address.sun_path);
+}
+
 static int begin(void **state)
 {
     (void)state;
@@ -112,6 +165,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_deadline_tells_of_all_kept_connections),
+        cmocka_unit_test(test_a_server_that_nobody_knows_has_not_answered),
+        cmocka_unit_test(test_a_socket_that_nobody_serves_is_silent),
     };
 
     return cmocka_run_group_tests(tests, begin, NULL);

@@ -166,6 +166,54 @@ static void test_a_session_that_nobody_can_confirm_does_not_count(void **state)
     assert_int_equal(renew_scene_fetch(scene), TA_RENEWAL_ENDED);
 }
 
+/* The login page neither: where it led on to, the session is nobody's, and leads back. */
+static void test_the_login_page_does_not_pass_whom_nobody_can_confirm(void **state)
+{
+    static const char page[] = WORLD_APP "/tinyauth/login?provider=" WORLD_ID "&return=/page";
+    renew_scene *scene = enter(state, 0, 10);
+
+    pass_time(scene, 2 * INTERVAL + 60);
+    assert_leads_to(browser_get(scene->browser, page), 302, "/page");
+    pass_time(scene, 1);
+    assert_holds(browser_get(scene->browser, page)->location, WORLD_ISSUER "/authorize?");
+}
+
+/* Who asks has a minute for it, and then is taken for dead. */
+static void test_who_is_being_asked_for_is_not_overdue(void **state)
+{
+    static const int ages[] = {0, LEASE - 1, LEASE};
+    renew_scene *scene = enter(state, 0, 10);
+    ta_record *login;
+
+    (void)renew_scene_fetch(scene);
+    login = &scene->session->login;
+    login->checked = scene->world->now - 10000;
+    login->flags |= TA_RECORD_REFRESHING;
+    scene->world->now += 10;
+    (void)browser_get(scene->browser, PAGE);
+    for (size_t i = 0; i < COUNT(ages); i++) {
+        login->asked = scene->browser->env->now - ages[i];
+        assert_int_equal(ta_renew_is_overdue(scene->browser->env, scene->session),
+                         ages[i] == LEASE);
+    }
+}
+
+/* Another tree's, or damaged ones: they are as good as none. */
+static void test_tokens_that_do_not_open_are_none(void **state)
+{
+    renew_scene *scene = enter(state, 1, 36000);
+    ta_bytes *tokens;
+
+    (void)renew_scene_fetch(scene);
+    tokens = &scene->session->login.slots[TA_RECORD_TOKENS];
+    scene->session->login.checked = scene->world->now - 10000;
+    assert_false(ta_renew_is_overdue(scene->browser->env, scene->session));
+    tokens->len--;
+    assert_true(ta_renew_is_overdue(scene->browser->env, scene->session));
+    assert_int_equal(ta_renew_session(scene->browser->env, scene->session), TA_RENEWAL_ENDED);
+    assert_int_equal(scene->sent->nelts, 0);
+}
+
 /* Not to be asked is one thing, and to be late another. */
 static void test_a_late_session_with_a_token_is_not_overdue(void **state)
 {
@@ -315,6 +363,9 @@ int main(void)
         TEST(test_a_new_access_token_that_is_refused_is_a_no),
         TEST(test_with_no_token_left_a_person_is_sent_to_the_provider_once),
         TEST(test_a_session_that_nobody_can_confirm_does_not_count),
+        TEST(test_the_login_page_does_not_pass_whom_nobody_can_confirm),
+        TEST(test_who_is_being_asked_for_is_not_overdue),
+        TEST(test_tokens_that_do_not_open_are_none),
         TEST(test_a_late_session_with_a_token_is_not_overdue),
         TEST(test_a_provider_without_userinfo_is_passed_by),
         TEST(test_who_leaves_the_whitelist_is_out_at_once),
