@@ -50,8 +50,9 @@ for (const [name, start] of Object.entries(stores)) {
         assert.equal(page.status, 200, page.body);
         assert.equal(page.json.headers['remote-groups'], groups.join(','));
         await roundIsOver();
+        const asked = site.op.requests.of('token').length;
         assert.equal((await statusAt(site.browser, site.url('/'))).status, 200);
-        assert.equal(site.op.requests.of('token').length, 2, 'asked again by refresh token');
+        assert.equal(site.op.requests.of('token').length, asked + 1, 'asked again');
         site.op.claims().groups.pop();
         await roundIsOver();
         assert.equal((await statusAt(site.browser, site.url('/'))).status, 403);
