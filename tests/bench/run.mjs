@@ -9,8 +9,8 @@
  *   --write FILE    replaces what stands in FILE between the two marks
  */
 import fs from 'node:fs';
-import { parseArgs } from 'node:util';
 import { httpdPath } from '../e2e/support/httpd_config.mjs';
+import { readOptions } from '../e2e/support/options.mjs';
 import { countInstructions } from './callgrind.mjs';
 import { measureLoad, measureLogins } from './load.mjs';
 import { scenes } from './scenes.mjs';
@@ -22,7 +22,7 @@ import {
 const begin = '<!-- measured: begin -->';
 const end = '<!-- measured: end -->';
 
-const { values } = parseArgs({
+const { values } = readOptions(import.meta.url, {
     options: {
         quick: { type: 'boolean', default: false },
         sessions: { type: 'string', default: '1,10000,1000000' },

@@ -12,7 +12,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { run } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { inspect, parseArgs } from 'node:util';
+import { inspect } from 'node:util';
+import { readOptions } from './support/options.mjs';
 
 const folder = fileURLToPath(new URL('.', import.meta.url));
 
@@ -29,7 +30,7 @@ function testFiles(ending, names, under = folder) {
         .sort();
 }
 
-const { values, positionals } = parseArgs({
+const { values, positionals } = readOptions(import.meta.url, {
     options: {
         load: { type: 'boolean', default: false },
         jobs: { type: 'string', default: String(Math.min(4, os.cpus().length)) },

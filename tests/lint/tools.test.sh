@@ -1,5 +1,6 @@
 #!/bin/sh
-# Each command in tools/ says what it is when asked with --help, and does nothing else.
+# Each command in tools/, and each script that CONTRIBUTING names, says what it is when asked with
+# --help, and does nothing else.
 . "${srcdir:?}/tests/lint/guard.sh"
 work=$(mktemp -d)
 trap 'rm -rf "$problems" "$work"' EXIT
@@ -17,4 +18,11 @@ for tool in tools/*; do
     rm -rf "$work/build"
 done
 need_some "$count" tools
+if [ -d tests/e2e/node_modules ]; then # not in an archive
+    for script in $(grep -o 'node tests/[a-z0-9_/]*\.mjs' CONTRIBUTING | cut -d' ' -f2 | sort -u); do
+        node "$script" --help >"$work/said" 2>&1 </dev/null || echo "$script --help fails" >>"$problems"
+        grep -qF "$script" "$work/said" ||
+            echo "$script --help does not say how it is called" >>"$problems"
+    done
+fi
 verdict

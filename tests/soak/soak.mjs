@@ -11,10 +11,10 @@
  * children's memory is compared, when they have had half of that time to fill their free lists.
  */
 import fs from 'node:fs';
-import { parseArgs } from 'node:util';
 import { Browser, loginAt, sleep, startSite, textOf } from '../e2e/harness.mjs';
+import { readOptions } from '../e2e/support/options.mjs';
 
-const { values: options } = parseArgs({
+const { values: options } = readOptions(import.meta.url, {
     options: {
         minutes: { type: 'string', default: '10' },
         people: { type: 'string', default: '24' },
