@@ -65,7 +65,7 @@ static void register_hooks(apr_pool_t *p)
                         AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_note_auth_failure(ta_authenticate_note_failure, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_fixups(ta_identity_set, NULL, NULL, APR_HOOK_REALLY_FIRST);
-    ap_hook_insert_filter(ta_identity_watch_trailers, NULL, NULL, APR_HOOK_LAST);
+    ap_hook_insert_filter(ta_identity_settle, NULL, NULL, APR_HOOK_LAST);
     ap_hook_handler(ta_own_urls_handle, NULL, caches, APR_HOOK_REALLY_FIRST);
     ap_hook_handler(ta_admin_handle, NULL, caches, APR_HOOK_REALLY_FIRST);
 

@@ -28,6 +28,7 @@ typedef struct ta_context {
     const void *auth_scope;      /* per_dir_config that was last asked for its AuthType, and … */
     ta_auth_type auth_type;      /* … what it is */
     const void *implied_scope;   /* per_dir_config without an AuthType, in which ours is meant */
+    const void *identity_scope;  /* per_dir_config in which fixups set the identity */
     int is_rechecking;           /* check_authz runs the checkers itself */
     ta_denial denial;            /* why a Require of ours said no */
     const ta_reply *reply;       /* what was answered, or NULL */

@@ -1,7 +1,9 @@
 /*
  * Headers and variables with the user's identity. They are set in fixups, after everything
  * that could refuse, on every pass: an internal redirect may lead into a scope that wants none.
- * Once more when the body has been read, for some handlers make headers of trailers only then.
+ * Once more just before the handler, for mod_dir makes an index of the request later in fixups,
+ * and no pass comes after that. And when the body has been read, for some handlers make headers
+ * of trailers only then.
  */
 /* before APR: its rings need offsetof, or make one of their own that clang does not like */
 #include <stddef.h>
@@ -98,8 +100,20 @@ int ta_identity_set(request_rec *r)
     if (context) {
         mark_private(r, context);
         set_identity(r, context);
+        if (!r->main) {
+            context->identity_scope = r->per_dir_config;
+        }
     }
     return DECLINED;
+}
+
+/* mod_dir gave the request the configuration of the index that it found. A subrequest's may be
+ * freed, and another come to lie in its place: there it is done each time. */
+static void set_where_it_ended(request_rec *r, const ta_context *context)
+{
+    if (r->main || (context->identity_scope && context->identity_scope != r->per_dir_config)) {
+        set_identity(r, context);
+    }
 }
 
 /* The trailers came just before the end of the body, into the headers where MergeTrailers is on. */
@@ -115,10 +129,16 @@ static apr_status_t watch_body(ap_filter_t *f, apr_bucket_brigade *brigade, ap_i
     return rv;
 }
 
-void ta_identity_watch_trailers(request_rec *r)
+void ta_identity_settle(request_rec *r)
 {
+    const ta_context *context = ta_context_get(r);
+
+    if (!context) {
+        return;
+    }
+    set_where_it_ended(r, context);
     /* only a body in chunks has trailers */
-    if (!r->main && ta_context_get(r) && apr_table_get(r->headers_in, "Transfer-Encoding")) {
+    if (!r->main && apr_table_get(r->headers_in, "Transfer-Encoding")) {
         ap_add_input_filter(WATCH_BODY, NULL, r, r->connection);
     }
 }

@@ -23,8 +23,9 @@ extern const ta_identity_header ta_identity_headers[TA_IDENTITY_HEADERS];
  *  earlier pass set. The one place that sets an identity header. */
 int ta_identity_set(request_rec *r);
 
-/** insert_filter: sees to it that trailers which httpd merges into the headers say nothing. */
-void ta_identity_watch_trailers(request_rec *r);
+/** insert_filter, just before the handler: sets it anew where the request has become one for an
+ *  index, and sees to it that trailers which httpd merges into the headers say nothing. */
+void ta_identity_settle(request_rec *r);
 
 /** Registers the filter for that; in register_hooks. */
 void ta_identity_register(void);

@@ -1,0 +1,72 @@
+/*
+ * The place that a request ends in decides what the application hears about the user, on
+ * whatever way it came there.
+ */
+import test from 'node:test';
+import assert from 'node:assert/strict';
+import { protectedLocation, providerSection, startSite } from './harness.mjs';
+import { loggedIn } from './support/logged_in.mjs';
+
+const page = '<!--#printenv -->';
+
+/* A site whose pages print their environment, with more lines for its places. */
+function start(t, places, options = {}) {
+    return startSite(t, {
+        write: (stage) => `${providerSection(stage.op)}
+${protectedLocation('/', 'valid-user')}
+<Directory "${stage.server.file('htdocs')}">
+    Options +Includes
+    AddOutputFilter INCLUDES .shtml
+    DirectoryIndex index.shtml
+</Directory>
+${places(stage)}`,
+        ...options,
+        modules: ['include', ...(options.modules ?? [])],
+    });
+}
+
+/* The names of the variables and headers of ours that a page printed, and REMOTE_USER's value. */
+async function told(site, browser, target, headers = {}) {
+    const { body } = await browser.get(site.url(target), { headers });
+    const lines = body.split('\n').filter((line) => line.includes('='));
+    assert.ok(lines.length > 5, `${target}: ${body}`);
+    const ours = lines.map((line) => line.slice(0, line.indexOf('=')))
+        .filter((name) => /TINYAUTH_|HTTP_REMOTE_/.test(name));
+    return { ours, user: /^REMOTE_USER=(.*)$/m.exec(body)?.[1] };
+}
+
+const everything = [
+    'HTTP_REMOTE_EMAIL', 'HTTP_REMOTE_GROUPS', 'HTTP_REMOTE_NAME', 'HTTP_REMOTE_SUB',
+    'HTTP_REMOTE_USER', 'TINYAUTH_EMAIL', 'TINYAUTH_EMAIL_VERIFIED', 'TINYAUTH_GROUPS',
+    'TINYAUTH_NAME', 'TINYAUTH_PROVIDER', 'TINYAUTH_SUB', 'TINYAUTH_USER',
+];
+
+test('an index hears what its own name would', async (t) => {
+    const site = await start(t, ({ server }) => `
+<Directory "${server.file('htdocs/loud')}">
+    <Files "index.shtml">
+        TinyauthHeaders Off
+    </Files>
+</Directory>
+<Directory "${server.file('htdocs/quiet')}">
+    TinyauthHeaders Off
+    <Files "index.shtml">
+        TinyauthHeaders On
+    </Files>
+</Directory>`, {
+        files: {
+            'htdocs/loud/index.shtml': page,
+            'htdocs/quiet/index.shtml': page,
+            'htdocs/include.shtml': '<!--#include virtual="/quiet/" -->',
+        },
+    });
+    const alice = await loggedIn(site, 'alice', { back: '/loud/' });
+    for (const target of ['/loud/', '/loud/index.shtml']) {
+        assert.deepEqual(await told(site, alice, target), { ours: [], user: 'alice' }, target);
+    }
+    for (const target of ['/quiet/', '/quiet/index.shtml', '/include.shtml']) {
+        const { ours, user } = await told(site, alice, target);
+        assert.deepEqual(ours.sort(), everything, target);
+        assert.equal(user, 'alice', target);
+    }
+});
