@@ -18,7 +18,8 @@
 #include "httpd/config.h"
 #include "httpd/context.h"
 
-#define WATCH_BODY "mod_tinyauth-trailers"
+#define WATCH_BODY      "mod_tinyauth-trailers"
+#define VARIABLE_PREFIX "TINYAUTH_"
 
 const ta_identity_header ta_identity_headers[TA_IDENTITY_HEADERS] = {
     {"Remote-User", "TINYAUTH_USER", TA_RECORD_HEADER_USER},
@@ -28,10 +29,53 @@ const ta_identity_header ta_identity_headers[TA_IDENTITY_HEADERS] = {
     {"Remote-Sub", "TINYAUTH_SUB", TA_RECORD_HEADER_SUB},
 };
 
+/* An internal redirect leaves the variables of the place before, with this in front. */
+#define OF_BEFORE "REDIRECT_"
+
+static int is_of_before(const char *name)
+{
+    const char *rest = name;
+
+    while (strncmp(rest, OF_BEFORE, sizeof(OF_BEFORE) - 1) == 0) {
+        rest += sizeof(OF_BEFORE) - 1;
+    }
+    return rest != name && strncmp(rest, VARIABLE_PREFIX, sizeof(VARIABLE_PREFIX) - 1) == 0;
+}
+
+/* What the place before was told is none of this one's business. */
+static void remove_values_of_before(request_rec *r)
+{
+    const apr_array_header_t *all = apr_table_elts(r->subprocess_env);
+    apr_array_header_t *names = apr_array_make(r->pool, 8, sizeof(const char *));
+
+    for (int i = 0; i < all->nelts; i++) {
+        const char *name = APR_ARRAY_IDX(all, i, apr_table_entry_t).key;
+
+        if (name && is_of_before(name)) {
+            APR_ARRAY_PUSH(names, const char *) = name;
+        }
+    }
+    for (int i = 0; i < names->nelts; i++) {
+        apr_table_unset(r->subprocess_env, APR_ARRAY_IDX(names, i, const char *));
+    }
+}
+
+/* Behind an internal redirect, or in a part of a page that is. */
+static int is_redirected(const request_rec *r)
+{
+    while (r && !r->prev) {
+        r = r->main;
+    }
+    return r != NULL;
+}
+
 static void remove_values(request_rec *r)
 {
     /* in every spelling once more: MergeTrailers may have added some since the request began */
     ta_cleanse_identity_headers(r);
+    if (is_redirected(r)) {
+        remove_values_of_before(r);
+    }
     if (!ta_cleanse_may_hold_ours(r->subprocess_env)) {
         return;
     }

@@ -70,3 +70,20 @@ test('an index hears what its own name would', async (t) => {
         assert.equal(user, 'alice', target);
     }
 });
+
+test('behind an internal redirect nothing is left of what the place before heard', async (t) => {
+    const site = await start(t, () => `
+<Location "/loud">
+    ErrorDocument 404 /quiet/not-found.shtml
+</Location>
+<Location "/quiet">
+    TinyauthHeaders Off
+</Location>`, {
+        files: {
+            'htdocs/quiet/not-found.shtml': page,
+            'htdocs/index.shtml': page,
+        },
+    });
+    const alice = await loggedIn(site, 'alice', { back: '/' });
+    assert.deepEqual(await told(site, alice, '/loud/nothing'), { ours: [], user: 'alice' });
+});
