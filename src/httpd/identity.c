@@ -125,12 +125,18 @@ static void mark_private(request_rec *r, ta_context *context)
     }
 }
 
+/* Another AuthType let this request in, maybe somebody else: an internal redirect led there. */
+static int is_of_other_auth_type(const request_rec *r)
+{
+    return r->ap_auth_type && ap_cstr_casecmp(r->ap_auth_type, "Tinyauth") != 0;
+}
+
 static void set_identity(request_rec *r, const ta_context *context)
 {
     const ta_directory_config *directory = ta_config_of_directory(r);
 
     remove_values(r);
-    if (context->is_authenticated && directory->headers != 0 &&
+    if (context->is_authenticated && directory->headers != 0 && !is_of_other_auth_type(r) &&
         ta_scope_allows(&directory->scope,
                         ta_record_text(&context->session->login, TA_RECORD_PROVIDER))) {
         set_values(r, &context->session->login);

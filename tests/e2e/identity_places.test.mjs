@@ -87,3 +87,29 @@ test('behind an internal redirect nothing is left of what the place before heard
     const alice = await loggedIn(site, 'alice', { back: '/' });
     assert.deepEqual(await told(site, alice, '/loud/nothing'), { ours: [], user: 'alice' });
 });
+
+test('where another AuthType says who it is we say nothing', async (t) => {
+    const site = await start(t, ({ server }) => `
+<Location "/missing">
+    ErrorDocument 404 /basic/not-found.shtml
+</Location>
+<Location "/basic">
+    AuthType Basic
+    AuthName basic
+    AuthUserFile "${server.file('passwords')}"
+    Require valid-user
+</Location>`, {
+        modules: ['auth_basic', 'authn_file'],
+        files: {
+            passwords: 'mary:{SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M=\n',
+            'htdocs/basic/not-found.shtml': page,
+            'htdocs/index.shtml': page,
+        },
+    });
+    const alice = await loggedIn(site, 'alice', { back: '/' });
+    const authorization = `Basic ${Buffer.from('mary:test').toString('base64')}`;
+    for (const target of ['/basic/not-found.shtml', '/missing/x']) {
+        assert.deepEqual(await told(site, alice, target, { authorization }),
+            { ours: [], user: 'mary' }, target);
+    }
+});
