@@ -71,13 +71,20 @@ static void set_headers(request_rec *r, const ta_reply *reply)
     ta_reply_map_set_cookies(r, reply);
 }
 
-void ta_reply_map_send(request_rec *r, const ta_reply *reply, const char *realm)
+/* What is not read to its end would be taken for the next request. */
+static void discard_body(request_rec *r)
 {
-    /* what cannot be read to its end would be taken for the next request; an error status is no
-     * way out, for httpd lets an ErrorDocument of our own URLs pass without authentication */
-    if (ap_discard_request_body(r) != OK) {
+    /* RFC 9110 10.1.1: whoever waits with the body is told the final status instead of 100, and
+     * sends none; reading would ask for it. An error status of reading is no way out, for httpd
+     * lets an ErrorDocument of our own URLs pass without authentication */
+    if (r->expecting_100 || ap_discard_request_body(r) != OK) {
         r->connection->keepalive = AP_CONN_CLOSE;
     }
+}
+
+void ta_reply_map_send(request_rec *r, const ta_reply *reply, const char *realm)
+{
+    discard_body(r);
     note_refusal(r, reply);
     set_headers(r, reply);
     if (reply->challenge) {

@@ -108,6 +108,22 @@ test('a form that was open too long gets 401 with a page', async (t) => {
     }
 });
 
+test('who asks before sending a body is told at once, and need not send it', async (t) => {
+    const site = await startSite(t, { require: 'valid-user' });
+    const size = { 'Content-Length': 1000000 };
+    for (const body of [size, { 'Transfer-Encoding': 'chunked' }]) {
+        const wait = { Connection: 'keep-alive', Expect: '100-continue', ...body };
+        const asked = await rawRequest(site.httpd.port, [
+            'PUT /x HTTP/1.1', `Host: localhost:${site.httpd.port}`,
+            ...Object.entries(wait).map(([name, value]) => `${name}: ${value}`), '', '',
+        ].join('\r\n'));
+        assertChallenge(asked, Object.keys(body)[0]);
+        /* the body may be on its way all the same, and is no second request */
+        assert.equal(asked.headers.connection, 'close');
+    }
+    assert.equal(site.backend.requests.count(), 0);
+});
+
 test('a HEAD request gets what GET would, without the body', async (t) => {
     const site = await startSite(t, { require: 'valid-user' });
     const head = await ask(site, {}, { method: 'HEAD' });
