@@ -151,6 +151,12 @@ static void warn_of_open_page(apr_pool_t *p, server_rec *s, const ap_directive_t
     }
 }
 
+/* AuthType is an expression; what it comes to is seen when a request comes. */
+static int is_other_type(const char *type)
+{
+    return type && ap_cstr_casecmp(type, "Tinyauth") != 0 && !strstr(type, "%{");
+}
+
 static int check_section(apr_pool_t *p, server_rec *s, const ap_directive_t *section)
 {
     struct findings found = {.type = NULL};
@@ -158,7 +164,7 @@ static int check_section(apr_pool_t *p, server_rec *s, const ap_directive_t *sec
 
     find(p, section->first_child, &found);
     is_ours = found.type && ap_cstr_casecmp(found.type, "Tinyauth") == 0;
-    if (found.ours && found.type && !is_ours) {
+    if (found.ours && is_other_type(found.type)) {
         ap_log_error(APLOG_MARK, APLOG_EMERG | APLOG_STARTUP, 0, s,
                      "TA0140: %s:%d: Require %s needs AuthType Tinyauth, but line %d of this "
                      "section says AuthType %s: nobody could ever pass",

@@ -197,6 +197,8 @@ test('nothing is said about a good configuration', async () => {
     const { code, stderr } = await check([
         ...good, ...location('AuthType Tinyauth', 'Require oauth-group admins'),
         ...location('AuthType Tinyauth', '<RequireAll>', 'Require valid-user', '</RequireAll>'),
+        /* which one it is a request says */
+        ...location('AuthType "%{reqenv:WHICH}"', 'Require oauth-group admins'),
     ]);
     assert.equal(code, 0);
     assert.equal(stderr.trim(), 'Syntax OK');
