@@ -140,18 +140,37 @@ static int is_explained(const request_rec *r)
     return 0;
 }
 
+/* All checkers once more. Where an alias is in doubt they have to agree whatever it says, for
+ * it may stand behind "not". */
+static int check_again(request_rec *r, ta_context *context)
+{
+    int rv;
+
+    context->is_rechecking = 1;
+    context->has_doubts = 0;
+    rv = ap_run_auth_checker(r);
+    if (rv == OK && context->has_doubts) {
+        context->do_doubts_grant = 1;
+        rv = ap_run_auth_checker(r);
+        context->do_doubts_grant = 0;
+    }
+    context->is_rechecking = 0;
+    return rv;
+}
+
 int ta_authenticate_check_denial(request_rec *r)
 {
     ta_context *context = ta_context_is_auth_type_ours(r) ? ta_context_get(r) : NULL;
     int rv;
 
-    if (!context || !context->session || !r->user || context->is_rechecking || r->main) {
+    if (!context || !context->session || !r->user || context->is_rechecking) {
         return DECLINED;
     }
     context->denial = (ta_denial){.reason = TA_REASON_NOT_ALLOWED, .is_explained = is_explained(r)};
-    context->is_rechecking = 1;
-    rv = ap_run_auth_checker(r);
-    context->is_rechecking = 0;
+    rv = check_again(r, context);
+    if (r->main) {
+        return rv;
+    }
     if (rv != HTTP_UNAUTHORIZED && rv != HTTP_FORBIDDEN) {
         return rv;
     }

@@ -30,6 +30,8 @@ typedef struct ta_context {
     const void *implied_scope;   /* per_dir_config without an AuthType, in which ours is meant */
     const void *identity_scope;  /* per_dir_config in which fixups set the identity */
     int is_rechecking;           /* check_authz runs the checkers itself */
+    int has_doubts;              /* an alias of a Require does not know what the safe answer is */
+    int do_doubts_grant;         /* what it is to answer then */
     ta_denial denial;            /* why a Require of ours said no */
     const ta_reply *reply;       /* what was answered, or NULL */
     ta_events events;            /* who listens */

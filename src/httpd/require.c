@@ -21,11 +21,14 @@
 
 APLOG_USE_MODULE(tinyauth);
 
+#define ALIAS "<AuthzProviderAlias"
+
 /* A Require line, prepared. */
 typedef struct ta_require {
     const char *claim; /* of oauth-claim, else NULL */
     const char *line;  /* "Require oauth-group admins (/etc/apache2/x.conf:12)" */
     int is_negated;    /* behind "not", or in <RequireNone> */
+    int is_alias;      /* of <AuthzProviderAlias>: whether it is negated each use decides */
     ta_filter *filter;
 } ta_require;
 
@@ -63,9 +66,11 @@ static ta_require *make_require(cmd_parms *cmd)
     ta_require *require = apr_pcalloc(cmd->pool, sizeof(*require));
 
     require->filter = ta_filter_make(cmd->pool, ta_regex_port_get());
+    require->is_alias = ap_cstr_casecmp(cmd->directive->directive, ALIAS) == 0;
     require->is_negated = is_negated(cmd);
-    require->line = apr_psprintf(cmd->pool, "Require %s (%s:%d)", cmd->directive->args,
-                                 cmd->directive->filename, cmd->directive->line_num);
+    require->line =
+        apr_psprintf(cmd->pool, "%s %s (%s:%d)", require->is_alias ? ALIAS : "Require",
+                     cmd->directive->args, cmd->directive->filename, cmd->directive->line_num);
     return require;
 }
 
@@ -91,9 +96,14 @@ static const char *parse_claim(cmd_parms *cmd, const char *line, const void **pa
     return parse_words(cmd, rest, require);
 }
 
-/* When in doubt the answer is no, also where httpd makes the contrary of what we say. */
-static authz_status in_doubt(const ta_require *require)
+/* When in doubt the answer is no, also where httpd makes the contrary of what we say. An alias
+ * does not know; authenticate.c asks for both answers. */
+static authz_status in_doubt(ta_context *context, const ta_require *require)
 {
+    if (context && require->is_alias) {
+        context->has_doubts = 1;
+        return context->do_doubts_grant ? AUTHZ_GRANTED : AUTHZ_DENIED;
+    }
     return require->is_negated ? AUTHZ_GRANTED : AUTHZ_DENIED;
 }
 
@@ -102,15 +112,13 @@ static const ta_session *get_session(request_rec *r, const ta_require *require,
                                      ta_context **context, authz_status *status)
 {
     *context = ta_context_get(r);
-    *status = in_doubt(require);
+    *status = AUTHZ_DENIED_NO_USER;
     if (!r->user) {
         ta_context_imply_auth_type(r);
-        *status = AUTHZ_DENIED_NO_USER;
         return NULL;
     }
     if (*context && !(*context)->is_authenticated && ta_context_is_auth_type_ours(r)) {
         /* a user that somebody else set (SSLUserName) before we were asked is nobody of ours */
-        *status = AUTHZ_DENIED_NO_USER;
         return NULL;
     }
     if (!*context || !ta_context_is_auth_type_ours(r)) {
@@ -118,6 +126,7 @@ static const ta_session *get_session(request_rec *r, const ta_require *require,
                       "TA0160: Require oauth-… needs AuthType Tinyauth, but AuthType %s is in "
                       "force for %s: denied",
                       ap_auth_type(r) ? ap_auth_type(r) : "None", r->uri);
+        *status = in_doubt(*context, require);
         return NULL;
     }
     return (*context)->session;
@@ -222,7 +231,7 @@ static authz_status decide_group(request_rec *r, ta_context *context, const ta_r
         return AUTHZ_GRANTED;
     }
     note_groups(r, context, require->filter);
-    return are_groups_known(context->session) ? AUTHZ_DENIED : in_doubt(require);
+    return are_groups_known(context->session) ? AUTHZ_DENIED : in_doubt(context, require);
 }
 
 static authz_status decide_user(request_rec *r, ta_context *context, const ta_require *require)
@@ -244,7 +253,7 @@ static authz_status decide_email(request_rec *r, ta_context *context, const ta_r
     /* an e-mail that nobody verified proves nothing */
     if (!(login->flags & TA_RECORD_EMAIL_VERIFIED)) {
         context->denial.reason = TA_REASON_EMAIL_UNVERIFIED;
-        return in_doubt(require);
+        return in_doubt(context, require);
     }
     return AUTHZ_GRANTED;
 }

@@ -65,6 +65,15 @@ test('of several lines those are named that said no', async (t) => {
     assert.match(json.denied_by[0], /^Require not oauth-user alice /);
 });
 
+test('of an alias the line is named where it is described', async (t) => {
+    const site = await start(t, 'TinyauthExplain alice', {
+        server: '<AuthzProviderAlias oauth-group staff nobody>\n</AuthzProviderAlias>\n'
+            + '<Location "/alias">\nRequire staff\n</Location>',
+    });
+    const { json } = await (await loggedIn(site)).fetch(site.url('/alias'));
+    assert.match(json.denied_by[0], /^<AuthzProviderAlias oauth-group staff nobody> \(.*:\d+\)$/);
+});
+
 test('a Require of another module is not ours to explain', async (t) => {
     const site = await start(t, 'TinyauthExplain alice', { require: 'user bob' });
     const page = await loginAt(new Browser(), site.url('/'), 'alice');

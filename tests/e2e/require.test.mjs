@@ -15,6 +15,7 @@ function startScopes(t, scopes, options = {}) {
         ...options,
         write: ({ op, backend }) => [
             providerSection(op, options.section),
+            options.server ?? '',
             `ProxyPass "/" "${backend.url}/"`,
             protectedLocation('/in', 'valid-user'),
             ...scopes.map((lines, i) => (
@@ -216,6 +217,42 @@ test('whoever may be one of those that are kept out is kept out', async (t) => {
     assert.match(await reasonFor(t, {}, noClaim), /groups-absent|not-allowed/);
     const noMail = all('valid-user', 'not oauth-email eve@example.com');
     assert.equal(await reasonFor(t, { email: 'eve@example.com' }, noMail), 'email-unverified');
+});
+
+const aliases = `
+<AuthzProviderAlias oauth-group staff admins>
+</AuthzProviderAlias>
+<AuthzProviderAlias oauth-email of-bob bob@example.com>
+</AuthzProviderAlias>`;
+
+/* Of carol no groups are known, and bob's e-mail was not verified. */
+test('an alias knows no more, and in doubt keeps out as well', (t) => assertScopes(t, {
+    'Require staff': ['alice'],
+    'Require staff\nRequire oauth-user carol': ['alice', 'carol'],
+    [all('valid-user', 'not staff')]: ['bob', 'dave'],
+    [all('valid-user', none('staff', 'oauth-user bob'))]: ['dave'],
+    [all('valid-user', 'not of-bob')]: ['alice', 'carol', 'dave'],
+    [any('oauth-user carol', all('valid-user', 'not staff'))]: ['bob', 'carol', 'dave'],
+}, { server: aliases }));
+
+test('an alias keeps out of a part of a page, too', async (t) => {
+    const site = await startScopes(t, [all('valid-user', 'not staff')], {
+        server: `ProxyPass "/page.shtml" "!"
+<Location "/page.shtml">
+    Options +Includes
+    SetOutputFilter INCLUDES
+    Require all granted
+</Location>${aliases}`,
+        files: { 'htdocs/page.shtml': 'all: <!--#include virtual="/0/part" -->' },
+        modules: ['include'],
+    });
+    site.httpd.expectErrors(/AH0163[01]/, /AH01372|unable to include/);
+    for (const [name, sees] of [['bob', true], ['carol', false]]) {
+        const browser = await loggedIn(site, name, { back: '/in' });
+        const { body } = await browser.get(site.url('/page.shtml'));
+        assert.match(body, /^all: /);
+        assert.equal(/application/.test(body), sees, `${name}: ${body}`);
+    }
 });
 
 test('an e-mail that was not verified is given as the reason', async (t) => {
