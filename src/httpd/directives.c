@@ -21,6 +21,13 @@ static const char *set_site(cmd_parms *cmd, void *directory, const char *value)
     ta_server_config *config = ta_config_of_server(cmd->server);
 
     (void)directory;
+    /* two sections that seem to have a TinyauthWhitelist each would share the last one */
+    if (config->open) {
+        return apr_psprintf(cmd->pool,
+                            "%s is for all providers of this server: write it outside of "
+                            "<TinyauthProvider %s>",
+                            cmd->cmd->name, config->open->provider.id);
+    }
     return complain(
         cmd, ta_site_settings_apply(cmd->pool, cmd->temp_pool, config, cmd->cmd->name, value));
 }

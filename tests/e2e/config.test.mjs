@@ -118,6 +118,10 @@ test('sections in the wrong place, twice, or without a good id are refused', () 
     [['<Location "/">', ...good, '</Location>'], '<Tinyauth', /not allowed/, /<Location>/],
     [['<Directory "/">', ...good, '</Directory>'], '<Tinyauth', /not allowed/, /<Directory>/],
     [section(...good), '<TinyauthProvider', /cannot stand inside another/, /close/],
+    [section(issuer, client, 'TinyauthWhitelist a@example.com'), 'TinyauthWhitelist',
+        /is for all providers/, /write it outside of <TinyauthProvider pocketid>/],
+    [section(issuer, client, 'TinyauthSessionStore shm:1M'), 'TinyauthSessionStore',
+        /is for all providers/, /write it outside/],
     [[issuer], 'TinyauthIssuer', /belongs in a/, /<TinyauthProvider id> section/],
     [section(issuer, client, 'TinyauthNonsense x'), 'Nonsense', /Invalid command/, /misspelled/],
 ], 1));
