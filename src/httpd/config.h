@@ -27,7 +27,7 @@ typedef struct ta_server_config {
     const char *app_url; /* everything here: NULL or TA_UNSET where it was not written */
     const char *path;
     const char *auto_redirect;
-    ta_filter *whitelist;
+    ta_filter *whitelist; /* empty: everyone */
     const char *title;
     const char *contact;
     const char *language; /* a tag that we have, or "auto" */

@@ -243,7 +243,8 @@ static ta_site *make_site(apr_pool_t *p, const server_rec *s, const ta_server_co
     }
     site->path = config->path ? config->path : "/tinyauth";
     site->auto_redirect = config->auto_redirect;
-    site->whitelist = config->whitelist;
+    site->whitelist =
+        config->whitelist && config->whitelist->items->nelts ? config->whitelist : NULL;
     site->title = config->title ? config->title : "Tinyauth";
     site->cookie_domain = config->cookie_domain;
     site->contact = find_contact(s, config);

@@ -61,10 +61,7 @@ static const char *set_whitelist(apr_pool_t *p, apr_pool_t *tmp, ta_server_confi
                                  const char *value)
 {
     (void)tmp;
-    /* empty is everyone, as in Tinyauth */
-    if (!value[strspn(value, " \t,")]) {
-        return NULL;
-    }
+    /* empty is everyone, as in Tinyauth, and takes back what a server or the environment says */
     config->whitelist = ta_filter_make(p, ta_regex_port_get());
     return ta_filter_add_list(p, config->whitelist, value);
 }

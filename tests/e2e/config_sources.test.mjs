@@ -6,7 +6,7 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import {
-    Browser, configTest, freePort, protectedLocation, providerSection, rawLines,
+    Browser, configTest, freePort, loginAt, protectedLocation, providerSection, rawLines,
     rawRequest, startBackend, startHttpd, startProvider, startSite,
 } from './harness.mjs';
 import { loggedIn } from './support/logged_in.mjs';
@@ -153,6 +153,27 @@ ${protectedLocation('/', 'valid-user')}\n${more}\n</VirtualHost>`;
         const seen = await loginUrl({ url: (path) => `http://localhost:${port}${path}` });
         assert.equal(seen.button, 'Log in with Env ID');
         assert.match(seen.title, title);
+    }
+});
+
+test('an empty TinyauthWhitelist takes back the one of the server or the environment', async (t) => {
+    for (const list of ['TinyauthWhitelist bob@example.com', '']) {
+        const other = await freePort();
+        const site = await startSite(t, {
+            liar: {},
+            require: 'valid-user',
+            ports: [other],
+            env: { TINYAUTH_OAUTH_WHITELIST: 'dave@example.org' },
+            server: `${list}
+<VirtualHost *:${other}>
+    ServerName localhost:${other}
+    TinyauthWhitelist ""
+</VirtualHost>`,
+        });
+        const refused = await loginAt(new Browser(), site.url('/'), 'alice');
+        assert.equal(refused.status, 403, list);
+        const page = await loginAt(new Browser(), `http://localhost:${other}/`, 'alice');
+        assert.equal(page.status, 200, list);
     }
 });
 
