@@ -20,8 +20,8 @@
 
 APLOG_USE_MODULE(tinyauth);
 
-#define SECRET_BYTES 4096
-#define CENTURY      3153600000LL
+#define SECRET_BYTES    4096
+#define SECONDS_MAXIMUM APR_INT32_MAX
 
 /* long enough for TinyauthSecretFile, and used for nothing: the dump is all that httpd does */
 #define NOT_YET_THERE "a secret that is yet to be written"
@@ -50,9 +50,9 @@ const char *ta_values_read_seconds(apr_pool_t *p, const char *value, int minimum
     char *end;
 
     number = apr_strtoi64(value, &end, 10);
-    if (!*value || *end || number < minimum || number > CENTURY || number > APR_INT32_MAX) {
-        return apr_psprintf(p, "must be a number of seconds, %d or more, not \"%s\"", minimum,
-                            value);
+    if (!*value || *end || number < minimum || number > SECONDS_MAXIMUM) {
+        return apr_psprintf(p, "must be a number of seconds from %d to %d, not \"%s\"", minimum,
+                            SECONDS_MAXIMUM, value);
     }
     *seconds = (int)number;
     return NULL;

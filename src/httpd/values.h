@@ -13,7 +13,7 @@
 /** On, Off, and the like of them (true, yes, 1, …). */
 const char *ta_values_read_flag(apr_pool_t *p, const char *value, int *flag);
 
-/** A number of seconds from minimum up to 100 years. */
+/** A number of seconds from minimum up to 68 years, which is what 31 bits hold. */
 const char *ta_values_read_seconds(apr_pool_t *p, const char *value, int minimum, int *seconds);
 
 /** A secret out of a file: the first line that is not blank, trimmed. Read while the
