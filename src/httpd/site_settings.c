@@ -70,6 +70,12 @@ static const char *set_title(apr_pool_t *p, apr_pool_t *tmp, ta_server_config *c
                              const char *value)
 {
     (void)tmp;
+    /* the realm of WWW-Authenticate, too: httpd sends no header with such a value, but 500 */
+    for (const char *c = value; *c; c++) {
+        if (((unsigned char)*c < ' ' && *c != '\t') || *c == 0x7f) {
+            return "must be one line of text";
+        }
+    }
     config->title = apr_pstrdup(p, value);
     return NULL;
 }

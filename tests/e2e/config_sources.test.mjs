@@ -43,6 +43,7 @@ test('a bad value in the environment names the variable', async () => {
         ['TINYAUTH_AUTH_SESSIONMAXLIFETIME', '0', /seconds/],
         ['TINYAUTH_OAUTH_WHITELIST', '/(/', /regular expression/],
         ['TINYAUTH_OAUTH_AUTOREDIRECT', 'other', /not described/],
+        ['TINYAUTH_UI_TITLE', 'two\nlines', /one line of text/],
     ]) {
         const { code, stderr } = await configTest('', { env: { ...whole, [name]: value } });
         assert.equal(code, 1, name);
