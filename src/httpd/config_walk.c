@@ -174,10 +174,13 @@ static int check_section(apr_pool_t *p, server_rec *s, const ap_directive_t *sec
     }
     warn_of_open_page(p, s, section, &found);
     if (is_ours && !found.require && ta_setup_may_warn()) {
-        ap_log_error(APLOG_MARK, APLOG_WARNING | APLOG_STARTUP, 0, s,
-                     "TA0141: %s:%d: AuthType Tinyauth without a Require protects nothing: write "
-                     "Require valid-user, or Require oauth-group with the groups that may pass",
-                     found.auth_type->filename, found.auth_type->line_num);
+        ap_log_error(
+            APLOG_MARK, APLOG_WARNING | APLOG_STARTUP, 0, s,
+            "TA0141: %s:%d: AuthType Tinyauth without a Require does not say who may pass: "
+            "that of a section around it counts, and where there is none httpd answers "
+            "500. Write Require valid-user, or Require oauth-group with the groups that "
+            "may pass",
+            found.auth_type->filename, found.auth_type->line_num);
     }
     if (is_ours && !has_site_anywhere(s) && ta_setup_may_warn()) {
         ap_log_error(APLOG_MARK, APLOG_WARNING | APLOG_STARTUP, 0, s,

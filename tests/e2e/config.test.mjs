@@ -189,8 +189,8 @@ test('a rule that nobody could ever pass is refused', () => assertSaid([
 ], 1));
 
 test('what is dangerous but works is warned of', () => assertSaid([
-    [[...good, ...location('AuthType Tinyauth')], 'AuthType', /protects nothing/,
-        /write Require valid-user, or Require oauth-group/],
+    [[...good, ...location('AuthType Tinyauth')], 'AuthType', /does not say who may pass/,
+        /Write Require valid-user, or Require oauth-group/],
     [section(issuer, client, 'TinyauthInsecure On'), '<Tinyauth', /TinyauthInsecure On: anybody/,
         /Write TinyauthCACertificateFile/],
     [section(client, ...endpoints), '<Tinyauth', /has no TinyauthIssuer/, /Write TinyauthIssuer/],

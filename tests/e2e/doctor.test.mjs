@@ -236,7 +236,7 @@ test('what httpd itself warns of is passed on, and what it refuses', async (t) =
     const op = { issuer: pocketId.issuer, clientId: 'wiki' };
     const warned = await configuredServer(t, sites(op, { host: '<Location "/x">\nAuthType Tinyauth\n</Location>' }),
         secretFile('x'));
-    assert.match((await warned.ask()).out, /! configuration: TA0141: .*protects nothing/);
+    assert.match((await warned.ask()).out, /! configuration: TA0141: .*does not say who may pass/);
     const refused = await (await configuredServer(t, 'TinyauthEngine perhaps')).ask();
     assert.equal(refused.code, 2);
     assert.match(refused.err, /does not accept its configuration[^]*On or Off/);

@@ -81,6 +81,25 @@ test('the application\'s own 403 and 401 stay its own', async (t) => {
     }
 });
 
+test('an AuthType without a Require is as open as what is around it, or 500', async (t) => {
+    const site = await startSite(t, {
+        write: ({ server, op, backend }) => `${providerSection(op)}
+ProxyPass "/app/" "${backend.url}/app/"
+<Directory "${server.file('htdocs/asked')}">
+    Require valid-user
+</Directory>
+<Location "/">
+    AuthType Tinyauth
+</Location>`,
+        files: { 'htdocs/open.html': 'granted by the harness', 'htdocs/asked/x.html': 'x' },
+    });
+    site.httpd.expectErrors(/AH01627/);
+    for (const [path, status] of [['/open.html', 200], ['/asked/x.html', 401], ['/app/x', 500]]) {
+        assert.equal((await site.browser.fetch(site.url(path))).status, status, path);
+    }
+    assert.equal(site.backend.requests.count(), 0);
+});
+
 test('Require not refuses members even where all are granted', async (t) => {
     const site = await startSite(t, {
         write: ({ op, backend }) => `${providerSection(op)}
