@@ -169,7 +169,8 @@ int ta_authenticate_check_denial(request_rec *r)
     context->denial = (ta_denial){.reason = TA_REASON_NOT_ALLOWED, .is_explained = is_explained(r)};
     rv = check_again(r, context);
     if (r->main) {
-        return rv;
+        /* whoever looked (mod_dav, for COPY) passes it on, to somebody who has logged in */
+        return rv == HTTP_UNAUTHORIZED ? HTTP_FORBIDDEN : rv;
     }
     if (rv != HTTP_UNAUTHORIZED && rv != HTTP_FORBIDDEN) {
         return rv;

@@ -81,6 +81,28 @@ test('the application\'s own 403 and 401 stay its own', async (t) => {
     }
 });
 
+test('a WebDAV copy to where one is not let in is 403, and for a stranger 401', async (t) => {
+    const site = await startSite(t, {
+        modules: ['dav', 'dav_fs'],
+        files: { 'htdocs/mine/x.txt': 'x', 'htdocs/theirs/y.txt': 'y' },
+        write: ({ server, op }) => `${providerSection(op)}
+DavLockDB "${server.file('run/locks')}"
+<Directory "${server.file('htdocs')}">
+    Dav On
+</Directory>
+${protectedLocation('/', 'valid-user')}
+${protectedLocation('/theirs', 'oauth-user carol')}`,
+    });
+    site.httpd.expectErrors(denial);
+    const alice = await loggedIn(site, 'alice', { back: '/mine/x.txt' });
+    const copy = async (cookies) => (await rawRequest(site.httpd.port, rawLines(
+        'COPY /mine/x.txt HTTP/1.1', `Host: localhost:${site.httpd.port}`, `Cookie: ${cookies}`,
+        `Destination: ${site.url('/theirs/x.txt')}`,
+    ))).status;
+    assert.equal(await copy(alice.cookies), 403);
+    assert.equal(await copy('none=1'), 401);
+});
+
 test('an AuthType without a Require is as open as what is around it, or 500', async (t) => {
     const site = await startSite(t, {
         write: ({ server, op, backend }) => `${providerSection(op)}
