@@ -131,16 +131,45 @@ static int is_of_other_auth_type(const request_rec *r)
     return r->ap_auth_type && ap_cstr_casecmp(r->ap_auth_type, "Tinyauth") != 0;
 }
 
-static void set_identity(request_rec *r, const ta_context *context)
+static int is_wanted(const request_rec *r, const ta_context *context)
 {
     const ta_directory_config *directory = ta_config_of_directory(r);
 
+    return context->is_authenticated && directory->headers != 0 && !is_of_other_auth_type(r) &&
+           ta_scope_allows(&directory->scope,
+                           ta_record_text(&context->session->login, TA_RECORD_PROVIDER));
+}
+
+/* @return 1 where the application is told */
+static int set_identity(request_rec *r, const ta_context *context)
+{
+    int wanted = is_wanted(r, context);
+
     remove_values(r);
-    if (context->is_authenticated && directory->headers != 0 && !is_of_other_auth_type(r) &&
-        ta_scope_allows(&directory->scope,
-                        ta_record_text(&context->session->login, TA_RECORD_PROVIDER))) {
+    if (wanted) {
         set_values(r, &context->session->login);
     }
+    return wanted;
+}
+
+/* What fixups did with a request. */
+static const char was_told[] = "told", was_not_told[] = "not told";
+
+static void note_told(request_rec *r, ta_context *context, const char *told)
+{
+    if (ta_context_is_first(r)) {
+        context->identity_told = told;
+        context->identity_scope = r->per_dir_config;
+    } else {
+        /* the context is the first request's; this place is free in all others */
+        ap_set_module_config(r->request_config, &tinyauth_module, (void *)told);
+    }
+}
+
+static const char *get_told(const request_rec *r, const ta_context *context)
+{
+    return ta_context_is_first(r) ? context->identity_told
+                                  : ap_get_module_config(r->request_config, &tinyauth_module);
 }
 
 int ta_identity_set(request_rec *r)
@@ -149,20 +178,23 @@ int ta_identity_set(request_rec *r)
 
     if (context) {
         mark_private(r, context);
-        set_identity(r, context);
-        if (!r->main) {
-            context->identity_scope = r->per_dir_config;
-        }
+        note_told(r, context, set_identity(r, context) ? was_told : was_not_told);
     }
     return DECLINED;
 }
 
-/* mod_dir gave the request the configuration of the index that it found. A subrequest's may be
- * freed, and another come to lie in its place: there it is done each time. */
+/* mod_dir gave the request the configuration of the index that it found. Where that wants the
+ * same, what RequestHeader made of it stays. */
 static void set_where_it_ended(request_rec *r, const ta_context *context)
 {
-    if (r->main || (context->identity_scope && context->identity_scope != r->per_dir_config)) {
-        set_identity(r, context);
+    const char *told;
+
+    if (r->per_dir_config == context->identity_scope) {
+        return;
+    }
+    told = get_told(r, context);
+    if (told && is_wanted(r, context) != (told == was_told)) {
+        (void)set_identity(r, context);
     }
 }
 
@@ -174,7 +206,7 @@ static apr_status_t watch_body(ap_filter_t *f, apr_bucket_brigade *brigade, ap_i
 
     if (rv == APR_SUCCESS && brigade && !APR_BRIGADE_EMPTY(brigade) &&
         APR_BUCKET_IS_EOS(APR_BRIGADE_LAST(brigade))) {
-        set_identity(f->r, ta_context_get(f->r));
+        (void)set_identity(f->r, ta_context_get(f->r));
     }
     return rv;
 }

@@ -113,3 +113,30 @@ test('where another AuthType says who it is we say nothing', async (t) => {
             { ours: [], user: 'mary' }, target);
     }
 });
+
+test('what RequestHeader makes of our headers stays, for an index and a part of a page', async (t) => {
+    const site = await start(t, ({ server, backend }) => `
+ProxyPass "/app/" "${backend.url}/app/"
+<Directory "${server.file('htdocs')}">
+    RequestHeader unset Remote-Groups
+    RequestHeader set Remote-Name "Somebody"
+</Directory>
+<Location "/app">
+    RequestHeader unset Remote-Groups
+</Location>`, {
+        files: {
+            'htdocs/index.shtml': page,
+            'htdocs/include.shtml': '<!--#include virtual="/app/part" -->',
+        },
+    });
+    const alice = await loggedIn(site, 'alice', { back: '/' });
+    for (const target of ['/', '/index.shtml']) {
+        const { body } = await alice.get(site.url(target));
+        assert.match(body, /^HTTP_REMOTE_NAME=Somebody$/m, target);
+        assert.doesNotMatch(body, /^HTTP_REMOTE_GROUPS/m, target);
+    }
+    await alice.get(site.url('/include.shtml'));
+    const { headers } = site.backend.requests.last();
+    assert.equal(headers['remote-user'], 'alice');
+    assert.equal(headers['remote-groups'], undefined);
+});
