@@ -194,7 +194,38 @@ static void set_where_it_ended(request_rec *r, const ta_context *context)
     }
     told = get_told(r, context);
     if (told && is_wanted(r, context) != (told == was_told)) {
-        (void)set_identity(r, context);
+        set_identity(r, context);
+    }
+}
+
+/* The headers of a request before its body is read, fixups and RequestHeader over. */
+typedef struct kept_headers {
+    const request_rec *r;
+    const char *values[TA_IDENTITY_HEADERS]; /* NULL: there is none */
+} kept_headers;
+
+static kept_headers *keep_headers(request_rec *r)
+{
+    kept_headers *kept = apr_palloc(r->pool, sizeof(*kept));
+
+    kept->r = r;
+    for (int i = 0; i < TA_IDENTITY_HEADERS; i++) {
+        kept->values[i] = apr_table_getm(r->pool, r->headers_in, ta_identity_headers[i].header);
+    }
+    return kept;
+}
+
+static void restore_headers(request_rec *r, const kept_headers *kept)
+{
+    /* an internal redirect takes the filter along, and has one of its own */
+    if (kept->r != r) {
+        return;
+    }
+    ta_cleanse_identity_headers(r);
+    for (int i = 0; i < TA_IDENTITY_HEADERS; i++) {
+        if (kept->values[i]) {
+            apr_table_setn(r->headers_in, ta_identity_headers[i].header, kept->values[i]);
+        }
     }
 }
 
@@ -206,7 +237,7 @@ static apr_status_t watch_body(ap_filter_t *f, apr_bucket_brigade *brigade, ap_i
 
     if (rv == APR_SUCCESS && brigade && !APR_BRIGADE_EMPTY(brigade) &&
         APR_BUCKET_IS_EOS(APR_BRIGADE_LAST(brigade))) {
-        (void)set_identity(f->r, ta_context_get(f->r));
+        restore_headers(f->r, f->ctx);
     }
     return rv;
 }
@@ -221,7 +252,7 @@ void ta_identity_settle(request_rec *r)
     set_where_it_ended(r, context);
     /* only a body in chunks has trailers */
     if (!r->main && apr_table_get(r->headers_in, "Transfer-Encoding")) {
-        ap_add_input_filter(WATCH_BODY, NULL, r, r->connection);
+        ap_add_input_filter(WATCH_BODY, keep_headers(r), r, r->connection);
     }
 }
 

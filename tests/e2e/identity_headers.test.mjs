@@ -275,6 +275,23 @@ test('trailers that httpd merges do not forge a variable of FastCGI', async (t) 
     assert.doesNotMatch(sent, /mallory|root,/);
 });
 
+test('what RequestHeader makes of our headers stays where a body has trailers', async (t) => {
+    const fastCgi = await startFastCgi(t);
+    const lines = ['RequestHeader unset Remote-Groups', 'RequestHeader set Remote-Name Somebody',
+        `ProxyPass "/fast/" "fcgi://127.0.0.1:${fastCgi.port}/"`];
+    for (const merge of ['Off', 'On']) {
+        const site = await startStage(t, 'all granted', {
+            modules: ['proxy_fcgi'], more: () => [`MergeTrailers ${merge}`, ...lines].join('\n'),
+        });
+        const { cookies } = await loggedIn(site, 'alice', { back: '/app/login' });
+        await withTrailers(site, '/fast/x', forgedLines('Remote-Name'), [`Cookie: ${cookies}`]);
+        const sent = fastCgi.seen.pop();
+        assert.match(sent, /HTTP_REMOTE_USERalice/);
+        assert.match(sent, /HTTP_REMOTE_NAMESomebody/, merge);
+        assert.doesNotMatch(sent, /HTTP_REMOTE_GROUPS|mallory/, merge);
+    }
+});
+
 test('over HTTP/2 the application gets our values alone', async (t) => {
     const site = await startStage(t, 'all granted', {
         tls: true, host: 'myapp.test', more: () => 'Protocols h2 http/1.1',
