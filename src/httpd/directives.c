@@ -198,7 +198,9 @@ const command_rec ta_directives[] = {
     AP_INIT_RAW_ARGS("TinyauthWhitelist", set_site_words, NULL, RSRC_CONF,
                      "e-mails that may log in, with commas between, or one /regex/"),
     SITE("TinyauthTitle", "title of our pages"),
-    SITE("TinyauthContact", "whom people may ask: an e-mail address, a URL, or words"),
+    /* as raw arguments, for httpd would refuse "", which names nobody */
+    AP_INIT_RAW_ARGS("TinyauthContact", set_site_words, NULL, RSRC_CONF,
+                     "whom people may ask: an e-mail address, a URL, or words"),
     SITE("TinyauthLanguage", "language of our pages, or auto: as the browser asks"),
     SITE("TinyauthLogo", "picture at the head of our pages"),
     SITE("TinyauthBackground", "picture behind our pages"),

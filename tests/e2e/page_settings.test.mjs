@@ -67,6 +67,14 @@ test('TinyauthContact is on every page that may leave a question', async (t) => 
     }
 });
 
+test('an empty TinyauthContact names nobody', async (t) => {
+    const { url } = await startSettings(t, {
+        server: 'ServerAdmin other@example.com\nTinyauthContact ""',
+    });
+    const page = await new Browser().get(url('/tinyauth/error'));
+    assert.ok(!page.body.includes('other@example.com'));
+});
+
 const lookFiles = {
     'look/logo.svg': square('#c33'), 'look/back.svg': square('#336'), 'look/icon.png': png,
     'look/extra.css': 'h1 { letter-spacing: 7px; }\n',
