@@ -88,14 +88,22 @@ static const char *read_algorithms(apr_pool_t *p, apr_pool_t *tmp, const char *v
         }
         APR_ARRAY_PUSH(algorithms, const ta_algorithm *) = algorithm;
     }
+    if (!words->nelts) {
+        return apr_psprintf(p, "needs a name: write one or more of %s", known_algorithms(p));
+    }
     *(apr_array_header_t **)member = algorithms;
     return NULL;
 }
 
 static const char *read_words(apr_pool_t *p, apr_pool_t *tmp, const char *value, void *member)
 {
+    apr_array_header_t *words = ta_values_split(p, value);
+
     (void)tmp;
-    *(apr_array_header_t **)member = ta_values_split(p, value);
+    if (!words->nelts) {
+        return "must not be empty";
+    }
+    *(apr_array_header_t **)member = words;
     return NULL;
 }
 

@@ -98,6 +98,8 @@ test('a provider\'s settings that cannot work are refused', () => assertSaid([
     [section(issuer, client, 'TinyauthIdTokenAlg HS256'), 'IdTokenAlg', /does not know "HS256"/,
         /write one or more of RS256/],
     [section(issuer, client, 'TinyauthIdTokenAlg none'), 'IdTokenAlg', /"none"/, /write/],
+    [section(issuer, client, 'TinyauthIdTokenAlg ","'), 'IdTokenAlg', /needs a name/, /write one/],
+    [section(issuer, client, 'TinyauthUserClaim'), 'UserClaim', /must not be empty/, /UserClaim/],
     [section(issuer, client, 'TinyauthInsecure maybe'), 'Insecure', /not "maybe"/, /On or Off/],
     [section(issuer, client, 'TinyauthClientSecretFile /no/such/file'), 'SecretFile',
         /\/no\/such\/file, which cannot be read/, /No such file/],
