@@ -163,7 +163,7 @@ static ta_renewal end(struct renewal *renewal)
 
     ta_log_write(
         env->log, TA_LOG_WARNING, APR_SUCCESS,
-        "TA0070: the session of user \"%s\" ends, provider \"%s\" says no: %s%s%s "
+        "TA0070: the session of user \"%s\" ends by what provider \"%s\" says now: %s%s%s "
         "[request %s]",
         ta_fault_quote(env->pool, ta_record_text(&renewal->session->login, TA_RECORD_USER)),
         renewal->exchange.provider->id, ta_reason_info_get(renewal->fault.reason)->code,
@@ -278,6 +278,13 @@ static int is_definite_no(const ta_fault *fault)
            fault->reason == TA_REASON_ID_TOKEN_SUBJECT;
 }
 
+/* The provider said who it is, and with that nobody could log in: what was known before is no
+ * longer true, and must not go on to count. */
+static int is_of_no_use(const ta_fault *fault)
+{
+    return fault->reason == TA_REASON_IDENTITY_EMPTY || fault->reason == TA_REASON_TOKEN_MALFORMED;
+}
+
 /* The access token may be the reason why userinfo refused: it is at its end, or ended with a
  * refresh whose answer was lost. */
 static int may_be_dead(const struct renewal *renewal)
@@ -300,12 +307,20 @@ static ta_renewal identify(struct renewal *renewal)
         if (may_be_dead(renewal)) {
             return give_up_tokens(renewal);
         }
-        return is_definite_no(&renewal->fault) ? end(renewal) : keep(renewal);
+        return is_definite_no(&renewal->fault) || is_of_no_use(&renewal->fault) ? end(renewal)
+                                                                                : keep(renewal);
     }
     if (!identity->sid) {
         identity->sid = ta_record_text(login, TA_RECORD_SID);
     }
     rv = update(renewal, put_identity, identity);
+    if (rv == APR_ENOSPC) {
+        ta_fault_set(&renewal->fault, env->pool, TA_REASON_SESSION_TOO_LARGE,
+                     "claims, groups and tokens are larger than a session, which holds at most "
+                     "%d bytes",
+                     TA_STORE_RECORD_BYTES);
+        return end(renewal);
+    }
     if (rv != APR_SUCCESS) {
         return keep_unwritten(renewal, rv);
     }

@@ -13,6 +13,7 @@
 #include <apr_strings.h>
 
 #include "flow/login.h"
+#include "oidc/claims.h"
 #include "world_renew.h"
 
 #define PAGE     WORLD_APP "/page"
@@ -263,6 +264,57 @@ static void test_who_leaves_the_whitelist_is_out_at_once(void **state)
     assert_int_equal(renew_scene_fetch(scene), TA_RENEWAL_ENDED);
 }
 
+static const char *many(world *w, const char *begin, const char *end, int count)
+{
+    ta_text out;
+    const char *text;
+
+    ta_text_init(&out, w->pool, 400000);
+    for (int i = 0; i < count; i++) {
+        ta_text_append_format(&out, "%s%d%s", begin, i, end);
+    }
+    assert_int_equal(ta_text_finish(&out, &text), APR_SUCCESS);
+    return text;
+}
+
+/* Nobody keeps the rights of yesterday by being somebody today who could not log in at all: with
+ * more groups or claims than there is room for, or without a name. */
+static void test_an_answer_with_which_nobody_could_log_in_ends_the_session(void **state)
+{
+    world *w = *state;
+    const struct {
+        const char *user;
+        const char *reason;
+    } cases[] = {
+        {apr_pstrcat(w->pool, "'preferred_username':'alice','groups':[",
+                     many(w, "'a-group-with-a-long-name-", "',", 4000), "'z']", NULL),
+         "session-too-large"},
+        {apr_pstrcat(w->pool, "'preferred_username':'alice','groups':[",
+                     many(w, "'", "',", TA_CLAIMS_GROUPS), "'z']", NULL),
+         "token-malformed"},
+        {apr_pstrcat(w->pool, "'preferred_username':'alice','list':[",
+                     many(w, "", ",", TA_CLAIMS_VALUES), "0]", NULL),
+         "token-malformed"},
+        {"'groups':['others']", "identity-empty"},
+    };
+
+    w->provider->user_claims = apr_array_make(w->pool, 1, sizeof(const char *));
+    APR_ARRAY_PUSH(w->provider->user_claims, const char *) = "preferred_username";
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        renew_scene *scene;
+
+        w->op->user = "'preferred_username':'alice','groups':['users']";
+        scene = enter(state, i % 2, 3600);
+        scene->gives_id_token = 0;
+        w->op->user = cases[i].user;
+        pass_time(scene, INTERVAL);
+        assert_int_equal(renew_scene_fetch(scene), TA_RENEWAL_ENDED);
+        assert_int_equal(world_records(w), 0);
+        assert_true(world_has_logged(w, cases[i].reason));
+        w->http = scene->honest;
+    }
+}
+
 static void test_a_plain_oauth_user_who_has_an_id_stays_who_he_is(void **state)
 {
     world *w = *state;
@@ -369,6 +421,7 @@ int main(void)
         TEST(test_a_late_session_with_a_token_is_not_overdue),
         TEST(test_a_provider_without_userinfo_is_passed_by),
         TEST(test_who_leaves_the_whitelist_is_out_at_once),
+        TEST(test_an_answer_with_which_nobody_could_log_in_ends_the_session),
         TEST(test_a_plain_oauth_user_who_has_an_id_stays_who_he_is),
         TEST(test_the_way_to_the_provider_has_no_page),
         TEST(test_a_second_host_asks_with_the_tokens_of_the_login),
