@@ -436,7 +436,9 @@ ta_reply *ta_login_handle(const ta_env *env)
     struct order order;
 
     if (read_order(env, &order, &fault) != APR_SUCCESS) {
-        return refuse(env, &fault, "/");
+        /* a login page that was open for long: the host that asked can ask anew */
+        return refuse(env, &fault,
+                      fault.reason == TA_REASON_ATTEMPT_EXPIRED ? final_address(env, &order) : "/");
     }
     rv = order.prompt || order.again ? APR_NOTFOUND : ta_access_find_session(env, &session);
     /* an overdue session is nobody's where it is led to, and would be sent here again */

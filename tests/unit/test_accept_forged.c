@@ -81,10 +81,19 @@ static void test_a_question_that_is_too_old_is_refused(void **state)
 {
     world *w = add_hosts(state);
     browser *b = browser_make(w);
-    const char *login = browser_get(b, FIRST "/page")->location;
+    const char *login = browser_get(b, FIRST "/page?a=1&b=2")->location;
+    const char *link;
+    ta_reply *reply;
 
     w->now += TA_ATTEMPT_SECONDS + 1;
-    assert_refused(b, browser_get(b, login), TA_REASON_ATTEMPT_EXPIRED);
+    reply = browser_get(b, login);
+    assert_refused(b, reply, TA_REASON_ATTEMPT_EXPIRED);
+    /* a login page that was open overnight: the application's host asks again, not this one */
+    link = browser_link(b, reply, "first.example.com");
+    assert_non_null(link);
+    assert_string_equal(link, FIRST "/page?a=1&b=2");
+    assert_passed(browser_walk(b, browser_get(b, link)), "alice");
+    assert_string_equal(b->url, link);
 }
 
 /* A question that somebody else's server sealed sends nobody's login there. */
