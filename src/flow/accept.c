@@ -16,6 +16,7 @@
 #include "flow/access.h"
 #include "flow/end_logins.h"
 #include "flow/host_session.h"
+#include "flow/login.h"
 #include "flow/own_cookies.h"
 #include "flow/return_address.h"
 #include "util/secret.h"
@@ -207,7 +208,7 @@ ta_reply *ta_accept_handle(const ta_env *env)
     if (load_login(env, &ticket, &login, &fault) != APR_SUCCESS ||
         claim_ticket(env, &ticket, &fault) != APR_SUCCESS ||
         make_session(env, &ticket, &login, &id, &fault) != APR_SUCCESS) {
-        return refuse(env, &fault, attempt.return_to);
+        return refuse(env, &fault, ta_login_retry_url(env, fault.reason, "", attempt.return_to));
     }
     reply = ta_reply_redirect(env, 303, ta_return_address_or_root(env, attempt.return_to));
     ta_own_cookies_set_session(env, reply, id);

@@ -227,8 +227,8 @@ static ta_reply *refuse(const ta_env *env, const struct callback *callback, cons
                  ta_reason_info_get(fault->reason)->code, fault->detail ? ": " : "",
                  fault->detail ? fault->detail : "", env->request->id);
     if (callback->has_attempt) {
-        return_to = apr_pstrcat(env->pool, callback->attempt.asker_origin,
-                                callback->attempt.return_to, NULL);
+        return_to = ta_login_retry_url(env, fault->reason, callback->attempt.asker_origin,
+                                       callback->attempt.return_to);
     }
     reply = ta_reply_refuse(env, fault, return_to);
     if (callback->has_attempt && fault->reason != TA_REASON_ATTEMPT_USED) {

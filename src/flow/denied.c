@@ -99,12 +99,6 @@ static int open_notice(const ta_env *env, struct notice *notice)
            env->now - notice->when <= SHOWN_SECONDS;
 }
 
-/* "Log in as somebody else": the login page that asks the provider to ask, too. */
-static const char *switch_url(const ta_env *env, const char *return_to)
-{
-    return apr_pstrcat(env->pool, ta_login_url(env, NULL, return_to), "&prompt=login", NULL);
-}
-
 static void set_list(ta_values *values, const char *name, const apr_array_header_t *list)
 {
     for (int i = 0; i < list->nelts; i++) {
@@ -162,7 +156,7 @@ static ta_reply *show_notice(const ta_env *env, const struct notice *notice)
         set_list(values, "own_groups", notice->own_groups);
         set_list(values, "lines", notice->lines);
     }
-    ta_values_set_url(values, "switch_url", switch_url(env, notice->resource));
+    ta_values_set_url(values, "switch_url", ta_login_switch_url(env, notice->resource));
     ta_values_set_url(values, "back_url", notice->back);
     ta_values_set_url(values, "logout_url",
                       apr_pstrcat(env->pool, env->site->path, "/logout", NULL));

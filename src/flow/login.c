@@ -77,6 +77,21 @@ const char *ta_login_url(const ta_env *env, const ta_scope *scope, const char *r
     return login_url(env, &order, NULL);
 }
 
+const char *ta_login_switch_url(const ta_env *env, const char *return_to)
+{
+    return apr_pstrcat(env->pool, ta_login_url(env, NULL, return_to), "&prompt=login", NULL);
+}
+
+const char *ta_login_retry_url(const ta_env *env, ta_reason reason, const char *origin,
+                               const char *return_to)
+{
+    int is_wrong_account =
+        reason == TA_REASON_NOT_WHITELISTED || reason == TA_REASON_EMAIL_UNVERIFIED;
+
+    return apr_pstrcat(env->pool, origin,
+                       is_wrong_account ? ta_login_switch_url(env, return_to) : return_to, NULL);
+}
+
 const char *ta_login_origin(const ta_env *env)
 {
     return env->site->app_origin ? env->site->app_origin : env->request->origin;

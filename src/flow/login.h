@@ -13,6 +13,16 @@
  *  @param return_to checked return address */
 const char *ta_login_url(const ta_env *env, const ta_scope *scope, const char *return_to);
 
+/** The same, for somebody who wants to be somebody else: the provider asks, although it knows the
+ *  browser. */
+const char *ta_login_switch_url(const ta_env *env, const char *return_to);
+
+/** Where "try again" leads after a refusal: to the address that was wanted, but to
+ *  ta_login_switch_url where the account is the reason.
+ *  @param origin of the host that was wanted; "": this one */
+const char *ta_login_retry_url(const ta_env *env, ta_reason reason, const char *origin,
+                               const char *return_to);
+
 /** Sends a navigation that needs a login on its way: to the login page, to the provider at
  *  once (TinyauthAutoRedirect), or to the login's own host. */
 ta_reply *ta_login_send(const ta_env *env, const ta_scope *scope);

@@ -234,6 +234,21 @@ for (const [list, user, reason] of whitelists) {
     });
 }
 
+test('who is not on the whitelist can log in with another account', async (t) => {
+    const { browser, url } = await startSite(t, {
+        server: 'TinyauthWhitelist alice@example.com', require: 'valid-user',
+    });
+    const page = await loginAt(browser, url('/wanted?x=1'), 'carol');
+    assertRefused(page, 403, 'not-whitelisted');
+    /* the provider knows carol by now: unless it is told to ask, it would send her back */
+    const retry = page.links.find(({ text }) => text === 'Try again');
+    const asked = await loginAt(browser, retry.href, 'alice');
+    /* a script of its own sends this form, which forgets carol */
+    const [change] = asked.forms;
+    assert.ok(change, `the provider did not ask:\n${asked.url}`);
+    assertApplication(await browser.submit(asked, change), url('/wanted?x=1'), 'alice');
+});
+
 test('TinyauthTrustEmail lets an unverified e-mail count in the whitelist', async (t) => {
     const { browser, url } = await startSite(t, {
         server: 'TinyauthWhitelist bob@example.com',

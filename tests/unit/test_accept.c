@@ -216,10 +216,41 @@ static void test_the_whitelist_of_the_other_host_counts_there(void **state)
 {
     world *w = add_hosts(state);
     browser *b = browser_make(w);
+    ta_reply *reply;
 
     world_set_whitelist(w, world_find_site(w, OTHER), "bob@example.com");
     assert_passed(browser_log_in(b, FIRST "/"), "alice");
-    assert_refused(b, browser_walk(b, browser_get(b, OTHER "/")), TA_REASON_NOT_WHITELISTED);
+    reply = browser_walk(b, browser_get(b, OTHER "/page"));
+    assert_refused(b, reply, TA_REASON_NOT_WHITELISTED);
+    /* alice is still logged in at the login host, and must not be sent back here by it at once */
+    w->op->user = "'preferred_username':'bob','email':'bob@example.com','email_verified':true";
+    w->op->sub = "sub-of-bob";
+    reply = browser_walk(b, browser_get(b, browser_link(b, reply, "&prompt=login")));
+    assert_passed(reply, "bob");
+    assert_string_equal(b->url, OTHER "/page");
+}
+
+/* The same where the login host has the list: the provider knows the browser, and would send it
+ * back with the same account for ever. */
+static void test_who_is_not_on_the_list_can_be_somebody_else(void **state)
+{
+    world *w = add_hosts(state);
+    browser *b = browser_make(w);
+    ta_reply *reply;
+    const char *link;
+
+    world_set_whitelist(w, world_find_site(w, LOGIN), "bob@example.com");
+    reply = browser_log_in(b, FIRST "/page");
+    assert_refused(b, reply, TA_REASON_NOT_WHITELISTED);
+    link = browser_link(b, reply, "&prompt=login");
+    assert_non_null(link);
+    assert_holds(link, FIRST "/tinyauth/login?");
+    reply = browser_follow(b, browser_get(b, link));
+    reply = browser_get(b, browser_link(b, reply, "provider="));
+    assert_string_equal(url_parameter(w->pool, reply->location, "prompt"), "login");
+    w->op->user = "'preferred_username':'bob','email':'bob@example.com','email_verified':true";
+    assert_passed(browser_walk(b, reply), "bob");
+    assert_string_equal(b->url, FIRST "/page");
 }
 
 static void test_a_store_that_fails_makes_no_session_here(void **state)
@@ -391,6 +422,7 @@ int main(void)
         TEST(test_a_ticket_of_a_login_that_ended_is_refused),
         TEST(test_a_provider_that_is_another_one_there_does_not_count),
         TEST(test_the_whitelist_of_the_other_host_counts_there),
+        TEST(test_who_is_not_on_the_list_can_be_somebody_else),
         TEST(test_a_store_that_fails_makes_no_session_here),
         TEST(test_the_session_that_was_there_before_is_dead_after_accepting),
         TEST(test_the_login_host_sends_tickets_only_where_the_question_came_from),
