@@ -12,6 +12,7 @@
 
 #include "flow/endpoint.h"
 #include "flow/own_cookies.h"
+#include "util/text.h"
 #include "util/url.h"
 
 /* Browsers drop tabs and newlines, take a backslash for a slash, and decode what is not
@@ -115,9 +116,30 @@ const char *ta_return_address_or_root(const ta_env *env, const char *address)
     return safe ? safe : "/";
 }
 
+/* In a query browsers leave some of what is refused above as it is. Encoded it means the same, and
+ * nobody can read it differently. */
+static const char *encode_query(const ta_env *env, const char *target)
+{
+    const char *query = strchr(target, '?');
+    const char *encoded;
+    ta_text out;
+
+    if (!query || has_only_plain_characters(query)) {
+        return target;
+    }
+    ta_text_init(&out, env->pool, 3 * strlen(target));
+    ta_text_append_bytes(&out, target, (apr_size_t)(query - target));
+    for (; *query; query++) {
+        unsigned char c = (unsigned char)*query;
+
+        ta_text_append_format(&out, c == '\\' || c > 0x7f ? "%%%02X" : "%c", c);
+    }
+    return ta_text_finish(&out, &encoded) == APR_SUCCESS ? encoded : target;
+}
+
 const char *ta_return_address_of_request(const ta_env *env)
 {
-    const char *target = env->request->target;
+    const char *target = encode_query(env, env->request->target);
 
     if (strlen(target) > TA_RETURN_ADDRESS_BYTES) {
         target = apr_pstrmemdup(env->pool, target, strcspn(target, "?"));

@@ -22,8 +22,8 @@ const char *ta_return_address_check(const ta_env *env, const char *address);
 /** The same, or "/" where it is not safe. */
 const char *ta_return_address_or_root(const ta_env *env, const char *address);
 
-/** The address of the request itself, for the way back: without its query where it is too
- *  long, and "/" where even that does not help. */
+/** The address of the request itself, for the way back: with its query encoded where that is
+ *  needed, without it where it is too long, and "/" where even that does not help. */
 const char *ta_return_address_of_request(const ta_env *env);
 
 #endif

@@ -33,6 +33,12 @@ test('EdDSA under its newer name Ed25519', async (t) => {
     assertApplication(await loginWithLiar(browser, url('/')), url('/'));
 });
 
+test('a search for a regular expression comes back as it was', async (t) => {
+    const { browser, url } = await startSite(t);
+    const page = await loginAt(browser, url('/search?q=\\d+|\\w'), 'alice');
+    assertApplication(page, url('/search?q=%5Cd+|%5Cw'));
+});
+
 test('a login costs one request of each kind, with fresh values each time', async (t) => {
     const { op, url } = await startSite(t);
     await loginAt(new Browser(), url('/'), 'alice');

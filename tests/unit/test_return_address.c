@@ -323,6 +323,29 @@ static void test_other_hosts_count_only_where_the_cookie_reaches_them(void **sta
     assert_null(check(env, "https://x.pp.example.com/"));
 }
 
+/* Browsers send a backslash in a query as it is: a regular expression in a search, say. */
+static void test_a_query_comes_back_with_what_a_browser_leaves_in_it(void **state)
+{
+    static const struct {
+        const char *target;
+        const char *expected;
+    } cases[] = {
+        {"/search?q=\\d+|\\w&x=%5c", "/search?q=%5Cd+|%5Cw&x=%5c"},
+        {"/search?q=\xc3\xbc", "/search?q=%C3%BC"},
+        {"/?\\evil.example.net", "/?%5Cevil.example.net"},
+        {"/\\evil.example.net", "/"},
+        {"/\\evil.example.net?q=\\d", "/"},
+        {"//evil.example.net?q=\\d", "/"},
+        {"/\xc3\xbc?q=\\d", "/"},
+    };
+    ta_env *env = env_of(*state);
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        ((ta_request *)(uintptr_t)env->request)->target = cases[i].target;
+        assert_string_equal(ta_return_address_of_request(env), cases[i].expected);
+    }
+}
+
 static void test_a_long_address_is_refused_and_a_long_query_left_out(void **state)
 {
     world *w = *state;
@@ -352,6 +375,7 @@ int main(void)
         TEST(test_no_address_leads_a_login_elsewhere),
         TEST(test_a_form_that_cannot_be_read_leads_to_the_root),
         TEST(test_other_hosts_count_only_where_the_cookie_reaches_them),
+        TEST(test_a_query_comes_back_with_what_a_browser_leaves_in_it),
         TEST(test_a_long_address_is_refused_and_a_long_query_left_out),
     };
 
