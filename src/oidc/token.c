@@ -54,7 +54,11 @@ static ta_reason reason_of_answer(int status, const char *error)
     if (status == 429 || status >= 500) {
         return TA_REASON_PROVIDER_UNREACHABLE;
     }
-    /* whatever error says: some providers call a wrong secret access_denied */
+    /* RFC 6749 5.2 has 400 for it, some servers 401: it is a word about the grant in any case */
+    if (error != NULL && strcmp(error, "invalid_grant") == 0) {
+        return TA_REASON_TOKEN_REFUSED;
+    }
+    /* whatever else error says: some providers call a wrong secret access_denied */
     if (status == 401) {
         return TA_REASON_CLIENT_REFUSED;
     }

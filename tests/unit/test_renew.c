@@ -257,6 +257,7 @@ static void test_a_definite_no_ends_the_session(void **state)
     } cases[] = {
         {400, "{'error':'invalid_grant','error_description':'The user account is disabled.'}"},
         {403, "{'error':'access_denied'}"},
+        {401, "{'error':'invalid_grant'}"},
     };
 
     for (size_t i = 0; i < COUNT(cases); i++) {
