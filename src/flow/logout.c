@@ -38,6 +38,31 @@ static const char *signed_out_url(const ta_env *env)
     return apr_pstrcat(env->pool, env->site->path, "/signed-out", NULL);
 }
 
+/* The provider gives it back together with the browser, which lands on the login host: where that
+ * is another one than this, it says the way back. */
+static const char *landing_state(const ta_env *env)
+{
+    const char *landing = ta_login_origin(env), *origin = env->request->origin;
+    ta_bytes plain = {(const unsigned char *)origin, strlen(origin)};
+
+    return strcmp(landing, origin) == 0
+               ? ta_session_id_make(env->pool)
+               : ta_seal_text(env->pool, &env->site->key, TA_SEAL_LANDING, landing, plain);
+}
+
+/* The root of the host where somebody logged out; of this one where nothing says which it was. */
+static const char *home_url(const ta_env *env)
+{
+    ta_bytes plain;
+
+    if (ta_seal_open_text(env->pool, &env->site->key, TA_SEAL_LANDING, env->request->origin,
+                          ta_form_get(env->request->query, "state"), &plain) != APR_SUCCESS) {
+        return "/";
+    }
+    return apr_pstrcat(env->pool, apr_pstrmemdup(env->pool, (const char *)plain.data, plain.len),
+                       "/", NULL);
+}
+
 /* Where the browser goes to leave the provider too, or NULL. */
 static const char *provider_url(const ta_env *env, const ta_session *session)
 {
@@ -55,7 +80,7 @@ static const char *provider_url(const ta_env *env, const ta_session *session)
     (void)ta_session_open_tokens(env->pool, session, &tokens, &given);
     return ta_end_session_url(env->pool, provider, metadata, tokens.id_token,
                               apr_pstrcat(env->pool, origin, signed_out_url(env), NULL),
-                              ta_session_id_make(env->pool));
+                              landing_state(env));
 }
 
 /* Browsers hold form-action against the redirects that follow the form, too: to the provider,
@@ -160,6 +185,6 @@ ta_reply *ta_logout_show_signed_out(const ta_env *env)
         return ta_reply_problem(env, &notice, NULL);
     }
     values = ta_values_make(env->pool);
-    ta_values_set_url(values, "home_url", "/");
+    ta_values_set_url(values, "home_url", home_url(env));
     return ta_reply_page(env, 200, TA_PAGE_SIGNED_OUT, values, NULL);
 }

@@ -26,9 +26,10 @@
 
 /* The names are part of what is sealed: a changed name makes old values unreadable. */
 static const char *const purposes[TA_SEAL_PURPOSES] = {
-    [TA_SEAL_ATTEMPT] = "attempt", [TA_SEAL_ROUNDS] = "rounds", [TA_SEAL_HANDOVER] = "handover",
-    [TA_SEAL_TICKET] = "ticket",   [TA_SEAL_DENIAL] = "denial", [TA_SEAL_LOGOUT] = "logout",
-    [TA_SEAL_ADMIN] = "admin",     [TA_SEAL_TOKENS] = "tokens", [TA_SEAL_RECORD] = "record",
+    [TA_SEAL_ATTEMPT] = "attempt", [TA_SEAL_ROUNDS] = "rounds",   [TA_SEAL_HANDOVER] = "handover",
+    [TA_SEAL_TICKET] = "ticket",   [TA_SEAL_DENIAL] = "denial",   [TA_SEAL_LOGOUT] = "logout",
+    [TA_SEAL_ADMIN] = "admin",     [TA_SEAL_LANDING] = "landing", [TA_SEAL_TOKENS] = "tokens",
+    [TA_SEAL_RECORD] = "record",
 };
 
 /* What sealing and opening have in common; wiped after use. */

@@ -23,6 +23,7 @@ typedef enum ta_seal_purpose {
     TA_SEAL_DENIAL,   /* what the unauthorized page says */
     TA_SEAL_LOGOUT,   /* token of the logout form */
     TA_SEAL_ADMIN,    /* token of the administrator's forms */
+    TA_SEAL_LANDING,  /* where somebody logged out who lands on the login host */
     TA_SEAL_TOKENS,   /* the provider's tokens in a session record */
     TA_SEAL_RECORD,   /* a session record in a store outside */
     TA_SEAL_PURPOSES

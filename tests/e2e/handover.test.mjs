@@ -115,6 +115,17 @@ test('a ticket whose login has ended meanwhile is no good', async (t) => {
     assert.deepEqual(sessionCookies(browser), []);
 });
 
+test('who logs out on an application\'s host is led back there', async (t) => {
+    const site = await startHosts(t);
+    const browser = new Browser();
+    await loginWithLiar(browser, site.url('myapp.test', '/wanted'));
+    const asked = await browser.get(site.url('myapp.test', '/tinyauth/logout'));
+    const landed = await browser.submit(asked, asked.forms[0]);
+    assert.equal(landed.url.split('?')[0], site.url('tinyauth.test', '/tinyauth/signed-out'));
+    const back = landed.links.find(({ text }) => text === 'Back to the site');
+    assert.equal(back.href, site.url('myapp.test'));
+});
+
 test('a question that no host of ours asked, or that was changed, begins no login', async (t) => {
     const { op, url } = await startHosts(t);
     const browser = new Browser();

@@ -114,6 +114,31 @@ static void test_a_logout_anywhere_ends_the_login_on_all_hosts(void **state)
     }
 }
 
+/* On the login host's own root there may be nothing. */
+static void test_the_page_after_a_logout_leads_back_to_where_it_was_asked_for(void **state)
+{
+    static const char landing[] = LOGIN "/tinyauth/signed-out";
+    world *w = *state;
+    const char *sealed, *changed, *logout = SECOND "/tinyauth/logout";
+    browser *b;
+    char *forged;
+
+    world_add_site(w, LOGIN, LOGIN);
+    world_add_site(w, SECOND, LOGIN);
+    b = logged_in(w, SECOND "/page");
+    sealed = url_parameter(w->pool, browser_post(b, logout, form_of(b, logout))->location, "state");
+    assert_non_null(
+        browser_link(b, browser_get(b, url_with(w->pool, landing, "state", sealed)), SECOND "/"));
+    forged = apr_pstrdup(w->pool, sealed);
+    forged[0] = forged[0] == 'A' ? 'g' : 'A';
+    changed = url_with(w->pool, landing, "state", forged);
+    assert_null(browser_link(b, browser_get(b, changed), SECOND));
+    assert_string_equal(browser_link(b, browser_get(b, changed), "/"), LOGIN "/");
+    /* whoever copies it does not bring it to another host */
+    changed = url_with(w->pool, WORLD_APP "/tinyauth/signed-out", "state", sealed);
+    assert_null(browser_link(b, browser_get(b, changed), SECOND));
+}
+
 static void test_get_only_asks(void **state)
 {
     world *w = *state;
@@ -286,6 +311,7 @@ int main(void)
         TEST(test_a_logout_ends_the_session_here_and_at_the_provider),
         TEST(test_the_cookie_is_dead_when_it_is_replayed),
         TEST(test_a_logout_anywhere_ends_the_login_on_all_hosts),
+        TEST(test_the_page_after_a_logout_leads_back_to_where_it_was_asked_for),
         TEST(test_get_only_asks),
         TEST(test_the_form_may_lead_to_the_provider_and_nowhere_else),
         TEST(test_another_site_cannot_log_people_out),
