@@ -294,6 +294,24 @@ static int may_be_dead(const struct renewal *renewal)
             (renewal->session->login.flags & TA_RECORD_REFRESHING));
 }
 
+/* What userinfo once said it says by silence too: some providers leave out a list that has become
+ * empty. The ID token of the login, which lies in the record, is no newer answer. */
+static void forget_unsaid(const struct renewal *renewal, ta_identity *identity)
+{
+    apr_uint32_t flags = renewal->is_new ? 0 : renewal->session->login.flags;
+
+    if ((flags & TA_RECORD_GROUPS_BY_USERINFO) && !identity->groups_by_userinfo) {
+        apr_array_clear(identity->groups);
+        identity->groups_state = TA_GROUPS_ABSENT;
+        identity->groups_by_userinfo = 1;
+    }
+    if ((flags & TA_RECORD_EMAIL_BY_USERINFO) && !identity->email_by_userinfo) {
+        identity->email = NULL;
+        identity->email_verified = 0;
+        identity->email_by_userinfo = 1;
+    }
+}
+
 static ta_renewal identify(struct renewal *renewal)
 {
     const ta_env *env = renewal->env;
@@ -310,6 +328,7 @@ static ta_renewal identify(struct renewal *renewal)
         return is_definite_no(&renewal->fault) || is_of_no_use(&renewal->fault) ? end(renewal)
                                                                                 : keep(renewal);
     }
+    forget_unsaid(renewal, identity);
     if (!identity->sid) {
         identity->sid = ta_record_text(login, TA_RECORD_SID);
     }

@@ -118,6 +118,7 @@ static void read_email(const merged_claims *merged, const ta_provider *provider,
 {
     const char *email = find_text(merged, "email");
 
+    identity->email_by_userinfo = userinfo_decides(merged, "email");
     if (ta_claims_is_plain(email)) {
         identity->email = email;
         identity->email_verified = provider->trust_email || is_verified(merged, email);
@@ -200,6 +201,7 @@ static apr_status_t read_groups(const merged_claims *merged, const char *groups_
     const ta_json *claim = find(merged, groups_claim);
 
     identity->groups = apr_array_make(merged->pool, 8, sizeof(const char *));
+    identity->groups_by_userinfo = userinfo_decides(merged, groups_claim);
     if (ta_json_length(claim) > TA_CLAIMS_GROUPS) {
         return ta_fault_set(fault, merged->pool, TA_REASON_TOKEN_MALFORMED,
                             "the groups claim has %" APR_SIZE_T_FMT " groups, at most %d are taken",

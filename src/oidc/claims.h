@@ -28,12 +28,14 @@ typedef struct ta_claim {
 } ta_claim;
 
 typedef struct ta_identity {
-    const char *user;   /* REMOTE_USER: first user claim that is there; never NULL */
-    const char *sub;    /* never NULL */
-    const char *sid;    /* session at the provider (ID token), or NULL */
-    const char *name;   /* or NULL */
-    const char *email;  /* or NULL */
-    int email_verified; /* email_verified is true, or the provider has TrustEmail */
+    const char *user;       /* REMOTE_USER: first user claim that is there; never NULL */
+    const char *sub;        /* never NULL */
+    const char *sid;        /* session at the provider (ID token), or NULL */
+    const char *name;       /* or NULL */
+    const char *email;      /* or NULL */
+    int email_verified;     /* email_verified is true, or the provider has TrustEmail */
+    int email_by_userinfo;  /* userinfo has the member, be it null */
+    int groups_by_userinfo; /* the same, or one in which the dotted path begins */
     ta_groups_state groups_state;
     apr_array_header_t *groups; /* of const char*, in the order they came */
     apr_array_header_t *claims; /* of ta_claim, without the groups claim and without those of

@@ -60,11 +60,13 @@ typedef enum ta_record_slot {
 #define TA_RECORD_ROW_PREFIX 2      /* bytes of the length before each string of a row */
 #define TA_RECORD_STRING_LEN 0xffff /* the longest of them */
 
-#define TA_RECORD_EMAIL_VERIFIED   0x1
-#define TA_RECORD_GROUPS_ABSENT    0x2
-#define TA_RECORD_GROUPS_MALFORMED 0x4
-#define TA_RECORD_HAS_PARENT       0x8
-#define TA_RECORD_REFRESHING       0x10 /* the refresh token may have been spent */
+#define TA_RECORD_EMAIL_VERIFIED     0x1
+#define TA_RECORD_GROUPS_ABSENT      0x2
+#define TA_RECORD_GROUPS_MALFORMED   0x4
+#define TA_RECORD_HAS_PARENT         0x8
+#define TA_RECORD_REFRESHING         0x10 /* the refresh token may have been spent */
+#define TA_RECORD_EMAIL_BY_USERINFO  0x20 /* it is userinfo that says which e-mail … */
+#define TA_RECORD_GROUPS_BY_USERINFO 0x40 /* … and which groups */
 
 typedef struct ta_record {
     apr_uint32_t flags;

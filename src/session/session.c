@@ -131,6 +131,8 @@ static apr_status_t set_claims(apr_pool_t *p, ta_record *record, const ta_identi
 static apr_uint32_t identity_flags(const ta_identity *identity)
 {
     return (identity->email_verified ? TA_RECORD_EMAIL_VERIFIED : 0) |
+           (identity->email_by_userinfo ? TA_RECORD_EMAIL_BY_USERINFO : 0) |
+           (identity->groups_by_userinfo ? TA_RECORD_GROUPS_BY_USERINFO : 0) |
            (identity->groups_state == TA_GROUPS_ABSENT ? TA_RECORD_GROUPS_ABSENT : 0) |
            (identity->groups_state == TA_GROUPS_MALFORMED ? TA_RECORD_GROUPS_MALFORMED : 0);
 }

@@ -264,6 +264,60 @@ static void test_who_leaves_the_whitelist_is_out_at_once(void **state)
     assert_int_equal(renew_scene_fetch(scene), TA_RENEWAL_ENDED);
 }
 
+/* A provider may leave out a list that has become empty. The ID token of the login is no newer
+ * answer; but where userinfo never had the groups, nothing else has. */
+static void test_groups_that_userinfo_leaves_out_are_not_taken_from_an_old_id_token(void **state)
+{
+    for (int i = 0; i < 4; i++) {
+        int had_groups = i < 2, has_refresh_token = i % 2;
+        world *w = *state;
+        renew_scene *scene;
+
+        w->op->claim = "groups";
+        w->op->json = "['users']";
+        w->op->user = had_groups ? "'preferred_username':'alice','groups':['users']"
+                                 : "'preferred_username':'alice'";
+        scene = enter(state, has_refresh_token, 36000);
+        scene->gives_id_token = 0;
+        w->op->user = "'preferred_username':'alice'";
+        for (int round = 0; round < 2; round++) {
+            pass_time(scene, INTERVAL);
+            assert_int_equal(renew_scene_fetch(scene), TA_RENEWAL_KEPT);
+            if (had_groups) {
+                assert_null(renew_scene_group(scene));
+                assert_true(scene->session->login.flags & TA_RECORD_GROUPS_ABSENT);
+            } else {
+                assert_string_equal(renew_scene_group(scene), "users");
+            }
+        }
+        if (had_groups) {
+            w->op->user = "'preferred_username':'alice','groups':['others']";
+            pass_time(scene, INTERVAL);
+            assert_int_equal(renew_scene_fetch(scene), TA_RENEWAL_KEPT);
+            assert_string_equal(renew_scene_group(scene), "others");
+        }
+        w->http = scene->honest;
+    }
+}
+
+static void test_an_e_mail_that_userinfo_leaves_out_is_not_taken_from_an_old_id_token(void **state)
+{
+    world *w = *state;
+    renew_scene *scene;
+
+    w->op->claim = "email";
+    w->op->json = "'alice@example.com'";
+    w->op->user = "'preferred_username':'alice','email':'alice@example.com'";
+    w->provider->trust_email = 1;
+    world_set_whitelist(w, w->app, "alice@example.com");
+    scene = enter(state, 0, 36000);
+    pass_time(scene, INTERVAL);
+    assert_int_equal(renew_scene_fetch(scene), TA_RENEWAL_KEPT);
+    w->op->user = "'preferred_username':'alice'";
+    pass_time(scene, INTERVAL);
+    assert_int_equal(renew_scene_fetch(scene), TA_RENEWAL_ENDED);
+}
+
 static const char *many(world *w, const char *begin, const char *end, int count)
 {
     ta_text out;
@@ -421,6 +475,8 @@ int main(void)
         TEST(test_a_late_session_with_a_token_is_not_overdue),
         TEST(test_a_provider_without_userinfo_is_passed_by),
         TEST(test_who_leaves_the_whitelist_is_out_at_once),
+        TEST(test_groups_that_userinfo_leaves_out_are_not_taken_from_an_old_id_token),
+        TEST(test_an_e_mail_that_userinfo_leaves_out_is_not_taken_from_an_old_id_token),
         TEST(test_an_answer_with_which_nobody_could_log_in_ends_the_session),
         TEST(test_a_plain_oauth_user_who_has_an_id_stays_who_he_is),
         TEST(test_the_way_to_the_provider_has_no_page),

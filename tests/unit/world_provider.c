@@ -109,6 +109,8 @@ static const char *id_token_claims(world *w, const world_op *op, const world_cod
         {"exp", apr_psprintf(w->pool, "%" APR_INT64_T_FMT, w->now + 600)},
         {"sid", op->sid ? apr_psprintf(w->pool, "\"%s\"", op->sid) : NULL},
         {"azp", NULL},
+        {"email", NULL},
+        {"groups", NULL},
         {"at_hash", NULL},
         {"type", NULL},
     };
