@@ -15,7 +15,10 @@
 #define SEALED_BYTES  3000
 #define GROUPS_SHOWN  20
 #define LINES_SHOWN   20
+#define OWN_SHOWN     100
+#define OWN_BYTES     2000 /* of one's own groups together */
 #define SHOWN_SECONDS 3600
+#define MORE          "\xe2\x80\xa6" /* the last of a list that is longer */
 
 /* What the page says. */
 struct notice {
@@ -165,24 +168,31 @@ static ta_reply *show_notice(const ta_env *env, const struct notice *notice)
     return reply;
 }
 
-/* The first few of a list; an empty one where there is none. */
+/* The first few of a list, and whether there are more; an empty one where there is none. */
 static apr_array_header_t *first_of(const ta_env *env, const apr_array_header_t *list, int most)
 {
     apr_array_header_t *first = apr_array_make(env->pool, most, sizeof(const char *));
 
-    for (int i = 0; list && i < list->nelts && i < most; i++) {
-        APR_ARRAY_PUSH(first, const char *) = APR_ARRAY_IDX(list, i, const char *);
+    for (int i = 0; list && i < list->nelts && i <= most; i++) {
+        APR_ARRAY_PUSH(first, const char *) =
+            i < most ? APR_ARRAY_IDX(list, i, const char *) : MORE;
     }
     return first;
 }
 
+/* Nearly all: who looks for one among them should find it. */
 static apr_array_header_t *groups_of(const ta_env *env, const ta_session *session)
 {
     apr_array_header_t *groups = apr_array_make(env->pool, 4, sizeof(const char *));
     const char *each = NULL;
+    apr_size_t bytes = 0;
 
-    while ((each = ta_record_next(&session->login, TA_RECORD_GROUPS, each)) != NULL &&
-           groups->nelts < GROUPS_SHOWN) {
+    while ((each = ta_record_next(&session->login, TA_RECORD_GROUPS, each)) != NULL) {
+        bytes += strlen(each);
+        if (groups->nelts == OWN_SHOWN || bytes > OWN_BYTES) {
+            APR_ARRAY_PUSH(groups, const char *) = MORE;
+            break;
+        }
         APR_ARRAY_PUSH(groups, const char *) = each;
     }
     return groups;
@@ -208,12 +218,12 @@ static const char *join_quoted(const ta_env *env, const apr_array_header_t *grou
 {
     const char *joined = "";
 
-    for (int i = 0; i < groups->nelts; i++) {
+    for (int i = 0; i < groups->nelts && i < GROUPS_SHOWN; i++) {
         joined = apr_pstrcat(env->pool, joined, i ? ", " : "", "\"",
                              ta_fault_quote(env->pool, APR_ARRAY_IDX(groups, i, const char *)),
                              "\"", NULL);
     }
-    return joined;
+    return groups->nelts > GROUPS_SHOWN ? apr_pstrcat(env->pool, joined, " ...", NULL) : joined;
 }
 
 ta_reply *ta_denied_reply(const ta_env *env, const ta_session *session, const ta_denial *denial)

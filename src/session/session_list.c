@@ -12,6 +12,8 @@
 
 #include "util/secret.h"
 
+static const char more[] = "\xe2\x80\xa6"; /* "…", for what was cut off */
+
 apr_status_t ta_session_list_handle(const unsigned char key[TA_STORE_KEY_LEN],
                                     char handle[TA_SESSION_LIST_HANDLE + 1])
 {
@@ -79,31 +81,43 @@ static int matches(const ta_record *record, const char *wanted)
     return 0;
 }
 
-/* Cuts between characters of UTF-8. */
+/* Cuts between characters of UTF-8, and shows that it did. */
 static apr_size_t copy_text(char *to, apr_size_t size, const char *from)
 {
     apr_size_t len = strlen(from);
+    const char *end = "";
 
     if (len >= size) {
-        len = size - 1;
+        end = more;
+        len = size - sizeof(more);
         while (len && ((unsigned char)from[len] & 0xc0) == 0x80) {
             len--;
         }
     }
     memcpy(to, from, len);
-    to[len] = '\0';
-    return len;
+    memcpy(to + len, end, strlen(end) + 1);
+    return len + strlen(end);
 }
 
+/* Half a name could be another group's: those that do not fit become one mark. */
 static void copy_groups(ta_session_row *row, const ta_record *record)
 {
+    const apr_size_t room = sizeof(row->groups) - sizeof(more) - 1; /* and the "" that ends them */
+    char text[TA_SESSION_LIST_FIELD];
     apr_size_t used = 0;
 
     for (const char *group = NULL;
          (group = ta_record_next(record, TA_RECORD_GROUPS, group)) != NULL;) {
-        /* one byte is left for the "" that ends them */
-        if (*group && used + 2 < sizeof(row->groups)) {
-            used += copy_text(row->groups + used, sizeof(row->groups) - used - 1, group) + 1;
+        apr_size_t len = copy_text(text, sizeof(text), group);
+
+        if (used + len >= room) {
+            memcpy(row->groups + used, more, sizeof(more));
+            used += sizeof(more);
+            break;
+        }
+        if (len) {
+            memcpy(row->groups + used, text, len + 1);
+            used += len + 1;
         }
     }
     row->groups[used] = '\0';

@@ -16,7 +16,7 @@
 #define TA_SESSION_LIST_CLIENT 256  /* bytes of address or browser */
 #define TA_SESSION_LIST_MOST   1000 /* rows of a page */
 
-/* One session, its texts cut to what is shown. */
+/* One session, its texts cut to what is shown: then they end in "…", and groups in one "…". */
 typedef struct ta_session_row {
     char handle[TA_SESSION_LIST_HANDLE + 1];
     apr_int64_t created; /* seconds since 1970 */

@@ -18,6 +18,7 @@
 
 #define PAGE WORLD_APP "/secret?x=1"
 #define SHOW WORLD_APP "/tinyauth/unauthorized"
+#define MORE "\xe2\x80\xa6"
 
 /* Denies everybody, for want of groups. */
 static browser *denied(world *w, ta_reason reason, const char *const *groups, int count)
@@ -279,8 +280,14 @@ static void test_many_or_long_groups_are_cut_and_not_lost(void **state)
     }
     b = denied(w, TA_REASON_NOT_IN_GROUP, groups, 50);
     reply = browser_walk(b, browser_get(b, PAGE));
-    assert_holds(reply->body, "group-19-");
+    assert_holds(reply->body, "group-19-</bdi></dd>\n<dd><bdi>" MORE "</bdi>");
     assert_lacks(reply->body, "group-20-");
+    assert_true(world_has_logged(w, "\"group-18-\", \"group-19-\" ... [request "));
+    /* where all are shown, nothing says that there are more */
+    b = denied(w, TA_REASON_NOT_IN_GROUP, groups, 20);
+    reply = browser_walk(b, browser_get(b, PAGE));
+    assert_holds(reply->body, "group-19-");
+    assert_lacks(reply->body, MORE);
     /* too long for an address: the page at once */
     memset(longest, 'g', 4000);
     longest[4000] = '\0';
@@ -407,21 +414,35 @@ static void test_a_reason_that_nobody_knows_shows_nothing(void **state)
     }
 }
 
-static void test_of_very_many_own_groups_the_first_are_shown(void **state)
+/* The page that explains a denial to alice, who is in so many groups of so long names. */
+static const char *page_of_groups(world *w, int count, const char *name)
 {
-    world *w = *state;
-    const char *groups = "'preferred_username':'alice','groups':['own-0-'";
+    const char *groups = "'preferred_username':'alice','groups':[";
     browser *b;
-    ta_reply *reply;
 
-    for (int i = 1; i < 50; i++) {
-        groups = apr_psprintf(w->pool, "%s,'own-%d-'", groups, i);
+    for (int i = 0; i < count; i++) {
+        groups = apr_psprintf(w->pool, "%s%s'own-%d-%s'", groups, i ? "," : "", i, name);
     }
     w->op->user = apr_pstrcat(w->pool, groups, "]", NULL);
     b = explained(w, "Require oauth-user \"x\" (x.conf:7)");
-    reply = browser_walk(b, browser_get(b, PAGE));
-    assert_holds(reply->body, "own-19-");
-    assert_lacks(reply->body, "own-20-");
+    return browser_walk(b, browser_get(b, PAGE))->body;
+}
+
+/* Whoever looks for one group among their own, and does not see it, must know that it is absent. */
+static void test_of_very_many_own_groups_it_is_said_that_there_are_more(void **state)
+{
+    world *w = *state;
+    const char *page = page_of_groups(w, 60, "of-a-department");
+
+    assert_holds(page, "own-59-");
+    assert_lacks(page, MORE);
+    page = page_of_groups(w, 150, "x");
+    assert_holds(page, "own-99-x</bdi></dd>\n<dd><bdi>" MORE "</bdi>");
+    assert_lacks(page, "own-100-");
+    page = page_of_groups(w, 10, apr_psprintf(w->pool, "%0500d", 1));
+    assert_holds(page, "own-2-");
+    assert_lacks(page, "own-3-");
+    assert_holds(page, MORE);
 }
 
 int main(void)
@@ -445,7 +466,7 @@ int main(void)
         TEST(test_a_program_gets_a_short_refusal_where_the_lines_are_too_long),
         TEST(test_a_name_that_says_no_more_than_the_user_is_not_shown),
         TEST(test_a_reason_that_nobody_knows_shows_nothing),
-        TEST(test_of_very_many_own_groups_the_first_are_shown),
+        TEST(test_of_very_many_own_groups_it_is_said_that_there_are_more),
     };
 
     return cmocka_run_group_tests(tests, world_begin, world_end);
