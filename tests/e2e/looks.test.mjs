@@ -203,6 +203,42 @@ test('printed, it is black on white without buttons; without CSS it reads in ord
         await tab.screenshot({ path: path.join(pictures, 'without_css.png'), fullPage: true });
     });
 
+/* How wide each cell of the first row is that is shown, and whether the table sticks out. */
+const measureTable = (tab) => tab.evaluate(() => {
+    const frame = document.querySelector('.scroll');
+    const cells = [...document.querySelectorAll('tbody tr:first-child td')];
+    return {
+        cells: cells.map((cell) => cell.offsetWidth).filter(Boolean),
+        sticksOut: frame.scrollWidth > frame.clientWidth,
+    };
+});
+
+test('the table of sessions keeps long names narrow, and fits on paper', { skip }, async (t) => {
+    const site = await startLooks(t);
+    const long = 'very-long-name-without-a-blank.'.repeat(3);
+    site.op.setUser('alice', {
+        name: 'n'.repeat(80), email: `${long}@example.com`, groups: ['admins', 'g'.repeat(80)],
+    });
+    const { tab, logIn } = await openTab(t, site, { viewport: { width: 1440, height: 800 } });
+    await logIn();
+    await tab.goto(site.url('/admin/sessions'));
+    const { cells, sticksOut } = await measureTable(tab);
+    assert.equal(sticksOut, false);
+    assert.equal(cells.length, 8);
+    assert.ok(cells.every((width) => width <= 270), cells.join(' '));
+    await tab.screenshot({ path: path.join(pictures, 'long_names.png'), fullPage: true });
+    /* A4 at 96 dots per inch, without its margins */
+    await tab.setViewportSize({ width: 718, height: 1000 });
+    await tab.emulateMedia({ media: 'print' });
+    const printed = await measureTable(tab);
+    assert.equal(printed.sticksOut, false);
+    assert.equal(printed.cells.length, 7);
+    for (const control of await tab.locator('button, input:not([type="hidden"])').all()) {
+        assert.equal(await control.isVisible(), false);
+    }
+    await tab.screenshot({ path: path.join(pictures, 'sessions_printed.png') });
+});
+
 const reachable = 'a[href], button, input:not([type="hidden"]), [tabindex]';
 
 test('each control is reached by the keyboard, in order, and shows it', { skip }, async (t) => {
