@@ -118,7 +118,7 @@ static const ta_reason_info infos[TA_REASON_COUNT] = {
             .code = "attempt-expired",
             .status = 400,
             .title = "This login took too long",
-            .advice = "For your safety a login must be finished within some minutes. Please try "
+            .advice = "For your safety a login must be finished within an hour. Please try "
                       "again.",
         },
     [TA_REASON_ATTEMPT_USED] =

@@ -294,8 +294,10 @@ static void test_an_attempt_older_than_an_hour_is_refused(void **state)
 
     /* a browser that keeps what it was told to drop */
     browser_cookie(b, "-login-")->expires = 0;
-    w->now += TA_ATTEMPT_SECONDS + 1;
+    w->now += 3600 + 1;
     assert_refused(b, browser_get(b, callback), TA_REASON_ATTEMPT_EXPIRED);
+    /* the page names the limit */
+    assert_holds(ta_reason_info_get(TA_REASON_ATTEMPT_EXPIRED)->advice, "within an hour");
     w->now -= 1;
     assert_leads_to(browser_get(b, callback), 303, "/page");
 }
