@@ -29,6 +29,7 @@ struct notice {
     const char *email;
     const char *resource; /* checked return address */
     const char *back;     /* where the browser came from, checked; "" where that is nowhere else */
+    const char *request;  /* id of the one that was denied: that is the one in the log */
     apr_array_header_t *groups; /* that would do */
     int is_explained;           /* the two below are shown */
     apr_array_header_t *own_groups;
@@ -67,6 +68,7 @@ static const char *seal_notice(const ta_env *env, const struct notice *notice)
     ta_packed_write_string(&out, notice->email);
     ta_packed_write_string(&out, notice->resource);
     ta_packed_write_string(&out, notice->back);
+    ta_packed_write_string(&out, notice->request);
     write_list(&out, notice->groups);
     ta_packed_write_number(&out, (apr_uint64_t)notice->is_explained, 1);
     write_list(&out, notice->own_groups);
@@ -94,6 +96,7 @@ static int open_notice(const ta_env *env, struct notice *notice)
     notice->email = ta_packed_read_string(&reader);
     notice->resource = ta_packed_read_string(&reader);
     notice->back = ta_packed_read_string(&reader);
+    notice->request = ta_packed_read_string(&reader);
     notice->groups = read_list(env, &reader);
     notice->is_explained = (int)ta_packed_read_number(&reader, 1);
     notice->own_groups = read_list(env, &reader);
@@ -208,6 +211,7 @@ static void fill_notice(const ta_env *env, const ta_session *session, const ta_d
     notice->email = ta_record_text(&session->login, TA_RECORD_EMAIL);
     notice->resource = ta_return_address_of_request(env);
     notice->back = back_address(env, notice->resource);
+    notice->request = env->request->id;
     notice->groups = first_of(env, denial->groups, GROUPS_SHOWN);
     notice->is_explained = denial->is_explained;
     notice->own_groups = denial->is_explained ? groups_of(env, session) : first_of(env, NULL, 0);
@@ -257,6 +261,8 @@ ta_reply *ta_denied_reply(const ta_env *env, const ta_session *session, const ta
 
 ta_reply *ta_denied_show(const ta_env *env)
 {
+    ta_request request = *env->request;
+    ta_env about = *env;
     struct notice notice;
 
     if (!open_notice(env, &notice)) {
@@ -264,5 +270,7 @@ ta_reply *ta_denied_show(const ta_env *env)
 
         return ta_reply_refuse_and_log(env, &fault, NULL);
     }
-    return show_notice(env, &notice);
+    request.id = notice.request;
+    about.request = &request;
+    return show_notice(&about, &notice);
 }

@@ -398,7 +398,7 @@ static void test_a_reason_that_nobody_knows_shows_nothing(void **state)
         ta_packed_write_number(&out, (apr_uint64_t)reasons[i], 2);
         ta_packed_write_number(&out, (apr_uint64_t)w->now, 8);
         ta_packed_write_string(&out, "mallory");
-        for (int j = 0; j < 4; j++) {
+        for (int j = 0; j < 5; j++) {
             ta_packed_write_string(&out, "/");
         }
         for (int j = 0; j < 4; j++) {
