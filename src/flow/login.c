@@ -260,6 +260,16 @@ static ta_reply *begin_here(const ta_env *env, const struct order *order)
     return reply;
 }
 
+/* This host as a ServerName. Where logins live on the same host, its port belongs to it. */
+static const char *name_of_host(const ta_env *env)
+{
+    const char *login = strstr(env->site->app_origin, "://") + strlen("://");
+    apr_size_t len = strlen(env->request->host);
+
+    return strncmp(login, env->request->host, len) == 0 && login[len] == ':' ? login
+                                                                             : env->request->host;
+}
+
 static ta_reply *refuse_scheme(const ta_env *env)
 {
     ta_fault fault = {.reason = TA_REASON_SCHEME_MISMATCH};
@@ -268,7 +278,7 @@ static ta_reply *refuse_scheme(const ta_env *env)
         env->pool,
         "the request came to %s, but logins live on %s: both must be https (or both http). Behind "
         "something that ends TLS, write ServerName https://%s",
-        env->request->origin, env->site->app_origin, env->request->host);
+        env->request->origin, env->site->app_origin, name_of_host(env));
     return refuse(env, &fault, NULL);
 }
 

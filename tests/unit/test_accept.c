@@ -352,7 +352,11 @@ static void test_http_and_https_do_not_mix(void **state)
 
     world_add_site(w, "http://plain.example.com", LOGIN);
     assert_refused(b, browser_get(b, "http://plain.example.com/"), TA_REASON_SCHEME_MISMATCH);
-    assert_true(world_has_logged(w, "ServerName https://plain.example.com"));
+    assert_true(world_has_logged(w, "ServerName https://plain.example.com ["));
+    /* one host on two ports: the other name would be another site again */
+    world_add_site(w, "http://ported.example.com:8080", "https://ported.example.com:8443");
+    assert_refused(b, browser_get(b, "http://ported.example.com:8080/"), TA_REASON_SCHEME_MISMATCH);
+    assert_true(world_has_logged(w, "ServerName https://ported.example.com:8443 ["));
 }
 
 static void test_a_second_ticket_of_one_login_replaces_the_session_here(void **state)
