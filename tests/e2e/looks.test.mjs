@@ -203,6 +203,21 @@ test('printed, it is black on white without buttons; without CSS it reads in ord
         await tab.screenshot({ path: path.join(pictures, 'without_css.png'), fullPage: true });
     });
 
+test('beside a wide logo the title breaks no word', { skip }, async (t) => {
+    const site = await startLooks(t, {
+        files: { 'wide.svg': '<svg xmlns="http://www.w3.org/2000/svg" width="900" height="90"/>' },
+        server: 'TinyauthLogo wide.svg',
+    });
+    const { tab } = await openTab(t, site, screens['phone of 320 px']);
+    await tab.goto(site.url('/'));
+    const lines = await tab.evaluate(() => {
+        const title = document.querySelector('.site bdi');
+        title.textContent = 'Club of correspondents';
+        return Math.round(title.offsetHeight / parseFloat(getComputedStyle(title).lineHeight));
+    });
+    assert.equal(lines, 1);
+});
+
 /* How wide each cell of the first row is that is shown, and whether the table sticks out. */
 const measureTable = (tab) => tab.evaluate(() => {
     const frame = document.querySelector('.scroll');
