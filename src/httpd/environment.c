@@ -59,11 +59,22 @@ static const char *nearer(const char *name, const char *candidate, const char *n
     return nearest;
 }
 
-/* The variable that was probably meant. */
+/* "TINYAUTH_OAUTH_PROVIDERS_<ID>_", of the id in the name where there is one. */
+static const char *prefix_of(apr_pool_t *p, const char *name)
+{
+    const apr_size_t len = strlen(PROVIDER_PREFIX);
+    const char *end = strncmp(name, PROVIDER_PREFIX, len) == 0 ? strchr(name + len, '_') : NULL;
+
+    return end ? apr_pstrmemdup(p, name, (apr_size_t)(end + 1 - name))
+               : PROVIDER_PREFIX "POCKETID_";
+}
+
+/* The variable that was probably meant; NULL where none is near: Tinyauth has many that are
+ * nothing here. */
 static const char *nearest_variable(apr_pool_t *p, const char *name)
 {
-    const char *nearest = NULL, *variable, *directive;
-    int best = 1000;
+    const char *nearest = NULL, *variable, *directive, *prefix = prefix_of(p, name);
+    int best = (int)(strlen(name) - strlen(PREFIX)) * 2 / 5 + 1;
 
     for (apr_size_t i = 0; (variable = ta_site_settings_variable_at(i)) != NULL; i++) {
         nearest = nearer(name, variable, nearest, &best);
@@ -72,17 +83,18 @@ static const char *nearest_variable(apr_pool_t *p, const char *name)
         char *key = apr_pstrdup(p, directive + DIRECTIVE_PREFIX_LEN);
 
         ap_str_toupper(key);
-        nearest =
-            nearer(name, apr_pstrcat(p, PROVIDER_PREFIX "POCKETID_", key, NULL), nearest, &best);
+        nearest = nearer(name, apr_pstrcat(p, prefix, key, NULL), nearest, &best);
     }
     return nearest;
 }
 
 static void warn_unknown(apr_pool_t *p, const char *name)
 {
+    const char *nearest = nearest_variable(p, name);
+
     ap_log_error(APLOG_MARK, APLOG_WARNING | APLOG_STARTUP, 0, NULL,
-                 "TA0101: environment variable %s is not known and has no effect: is %s meant?",
-                 name, nearest_variable(p, name));
+                 "TA0101: environment variable %s is not known and has no effect%s%s%s", name,
+                 nearest ? ": is " : "", nearest ? nearest : "", nearest ? " meant?" : "");
 }
 
 /* "TINYAUTH_OAUTH_PROVIDERS_POCKETID_CLIENTID" → "pocketid", "TinyauthClientID"; 0 when it has

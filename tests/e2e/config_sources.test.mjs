@@ -24,11 +24,21 @@ test('a variable that is not known is warned of, with the nearest name', async (
         ['TINYAUTH_UI_TITEL', 'TINYAUTH_UI_TITLE'], ['TINYAUTH_APP_URL', 'TINYAUTH_APPURL'],
         ['TINYAUTH_OAUTH_WITELIST', 'TINYAUTH_OAUTH_WHITELIST'],
         ['TINYAUTH_SESSIONEXPIRY', 'TINYAUTH_AUTH_SESSIONEXPIRY'],
+        ['TINYAUTH_OAUTH_PROVIDERS_OTHER_CLIENT_ID', 'TINYAUTH_OAUTH_PROVIDERS_OTHER_CLIENTID'],
     ]) {
         const { code, stderr } = await configTest('', { env: { [name]: 'x' } });
         assert.equal(code, 0, stderr);
         assert.match(stderr, new RegExp(`variable ${name} is not known.*is ${meant} meant`), name);
         assert.equal(stderr.match(/TA0101/g).length, 1, 'said once');
+    }
+});
+
+test('of a setting that Tinyauth has and we have not, no other name is guessed', async () => {
+    for (const name of ['AUTH_USERS', 'AUTH_SECURECOOKIE', 'DATABASEPATH', 'LOG_LEVEL',
+        'SERVER_PORT', 'SERVER_TRUSTEDPROXIES', 'LDAP_ADDRESS', 'UI_BACKGROUNDIMAGE', 'X']) {
+        const { code, stderr } = await configTest('', { env: { [`TINYAUTH_${name}`]: 'x' } });
+        assert.equal(code, 0, stderr);
+        assert.match(stderr, new RegExp(`variable TINYAUTH_${name} is not known and has no effect$`, 'm'));
     }
 });
 
