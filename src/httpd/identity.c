@@ -63,10 +63,12 @@ static void remove_values_of_before(request_rec *r)
 /* Behind an internal redirect, or in a part of a page that is. */
 static int is_redirected(const request_rec *r)
 {
-    while (r && !r->prev) {
-        r = r->main;
+    for (; !r->prev; r = r->main) {
+        if (!r->main) {
+            return 0;
+        }
     }
-    return r != NULL;
+    return 1;
 }
 
 static void remove_values(request_rec *r)
@@ -125,10 +127,11 @@ static void mark_private(request_rec *r, ta_context *context)
     }
 }
 
-/* Another AuthType let this request in, maybe somebody else: an internal redirect led there. */
+/* Another AuthType let this request in, maybe somebody else: an internal redirect led there.
+ * Ours is always spelled like this (authenticate.c). */
 static int is_of_other_auth_type(const request_rec *r)
 {
-    return r->ap_auth_type && ap_cstr_casecmp(r->ap_auth_type, "Tinyauth") != 0;
+    return r->ap_auth_type && strcmp(r->ap_auth_type, "Tinyauth") != 0;
 }
 
 static int is_wanted(const request_rec *r, const ta_context *context)

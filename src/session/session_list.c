@@ -94,9 +94,8 @@ static apr_size_t copy_text(char *to, apr_size_t size, const char *from)
             len--;
         }
     }
-    memcpy(to, from, len);
-    memcpy(to + len, end, strlen(end) + 1);
-    return len + strlen(end);
+    apr_cpystrn(to, from, len + 1);
+    return (apr_size_t)(apr_cpystrn(to + len, end, size - len) - to);
 }
 
 /* Half a name could be another group's: those that do not fit become one mark. */
