@@ -21,7 +21,9 @@
 #include "session/session.h"
 #include "util/secret.h"
 
-#define CLAIM_SLACK 300 /* longer than any exchange, and than the clocks of machines differ */
+/* longer than a code lives, which is ten minutes at most (RFC 6749 4.1.2). Not as long as the
+ * attempt: whoever sends made-up codes could fill the store's place for claims */
+#define CLAIM_SECONDS 900
 
 /* One callback on its way through the checks. */
 struct callback {
@@ -59,17 +61,16 @@ static apr_status_t check_attempt(const ta_env *env, struct callback *callback, 
 }
 
 /* Exactly one token request per code, also when the callback is loaded again: at once, or by a
- * browser that never heard the answer and so keeps the cookie, for as long as that is good. */
+ * browser that never heard the answer and so keeps the cookie. */
 static apr_status_t claim_attempt(const ta_env *env, const struct callback *callback,
                                   ta_fault *fault)
 {
-    apr_int64_t expiry = callback->attempt.started + TA_ATTEMPT_SECONDS + CLAIM_SLACK;
     unsigned char key[TA_STORE_KEY_LEN];
     apr_status_t rv;
 
     rv = ta_secret_expand(callback->attempt.secret, "tinyauth attempt used", key);
     if (rv == APR_SUCCESS) {
-        rv = env->store->claim(env->store->context, env->pool, key, expiry);
+        rv = env->store->claim(env->store->context, env->pool, key, env->now + CLAIM_SECONDS);
     }
     if (rv == APR_EEXIST) {
         return ta_fault_set(fault, env->pool, TA_REASON_ATTEMPT_USED,

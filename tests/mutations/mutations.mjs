@@ -152,7 +152,7 @@ export const mutations = [
         item: 11,
         name: 'a callback may be used twice',
         file: 'flow/callback.c',
-        find: 'rv = env->store->claim(env->store->context, env->pool, key, expiry);',
+        find: 'rv = env->store->claim(env->store->context, env->pool, key, env->now + CLAIM_SECONDS);',
         replace: ';',
         test: ['attacks', 'the same callback many times at once'],
     },
