@@ -237,9 +237,18 @@ static const char *plan_groups(ta_client_plan *plan)
 
 /* --- the secret ------------------------------------------------------------------------- */
 
+static const char *cannot(const ta_client_plan *plan, const char *what, apr_status_t rv)
+{
+    apr_pool_t *p = plan->pocket_id->pool;
+
+    return apr_psprintf(p, "%s: %s", what, apr_strerror(rv, apr_palloc(p, 256), 256));
+}
+
 static const char *plan_secret(ta_client_plan *plan)
 {
     const ta_layout_client *client = plan->wish->client;
+    const char *secret;
+    apr_status_t rv;
 
     if (!client->has_secret ||
         (plan->record && plan->wish->has_secret && plan->wish->is_secret_accepted != 0)) {
@@ -248,6 +257,14 @@ static const char *plan_secret(ta_client_plan *plan)
     if (!client->secret_file) {
         return "the secret is written in the configuration itself: write TinyauthClientSecretFile "
                "instead, so that a new one has a place to go";
+    }
+    /* one that we may not read may be right, and httpd log people in with it */
+    rv = ta_secret_file_read(plan->pocket_id->pool, client->secret_file, &secret);
+    if (rv != APR_SUCCESS && rv != APR_EOF && !APR_STATUS_IS_ENOENT(rv)) {
+        return cannot(plan,
+                      apr_psprintf(plan->pocket_id->pool, "%s cannot be read. Run it as root",
+                                   client->secret_file),
+                      rv);
     }
     plan->make_secret = 1;
     add_step(plan, apr_psprintf(plan->pocket_id->pool,
@@ -342,9 +359,36 @@ static const char *do_groups(ta_client_plan *plan)
                : NULL;
 }
 
+/* The secret goes into a draft, which was there before Pocket ID was asked. */
+static const char *keep_secret(const ta_client_plan *plan, ta_secret_draft *draft,
+                               const char *secret)
+{
+    apr_pool_t *p = plan->pocket_id->pool;
+    apr_status_t rv = ta_secret_file_write(draft, secret);
+
+    if (rv != APR_SUCCESS) {
+        return cannot(plan,
+                      apr_psprintf(p,
+                                   "Pocket ID made a secret, but it cannot be written into %s. Run "
+                                   "it again; the secret that got lost can be deleted at Pocket ID",
+                                   draft->file),
+                      rv);
+    }
+    rv = ta_secret_file_finish(draft);
+    return rv == APR_SUCCESS
+               ? NULL
+               : cannot(plan,
+                        apr_psprintf(p,
+                                     "Pocket ID made a secret. Move it from %s to %s, where it "
+                                     "cannot be put",
+                                     draft->name, draft->file),
+                        rv);
+}
+
 static const char *do_secret(ta_client_plan *plan)
 {
     const char *file = plan->wish->client->secret_file;
+    ta_secret_draft draft;
     const char *secret;
     const char *error;
     apr_status_t rv;
@@ -352,18 +396,22 @@ static const char *do_secret(ta_client_plan *plan)
     if (!plan->make_secret) {
         return NULL;
     }
+    /* first: where Pocket ID knows one secret, the old one is gone once there is a new one */
+    rv = ta_secret_file_begin(plan->pocket_id->pool, file, &draft);
+    if (rv != APR_SUCCESS) {
+        return cannot(plan,
+                      apr_psprintf(plan->pocket_id->pool,
+                                   "no secret was made, for %s cannot be written. Run it as root",
+                                   file),
+                      rv);
+    }
     error =
         ta_pocket_id_make_secret(plan->pocket_id, plan->wish->client->provider.client_id, &secret);
     if (error) {
+        ta_secret_file_discard(&draft);
         return error;
     }
-    rv = ta_secret_file_write(plan->pocket_id->pool, file, secret);
-    return rv == APR_SUCCESS
-               ? NULL
-               : apr_psprintf(plan->pocket_id->pool,
-                              "Pocket ID made a secret, but %s cannot be written: %s. Run it "
-                              "again as root; the secret that got lost can be deleted at Pocket ID",
-                              file, apr_strerror(rv, apr_palloc(plan->pocket_id->pool, 256), 256));
+    return keep_secret(plan, &draft, secret);
 }
 
 void ta_client_plan_carry_out(ta_client_plan *plan, ta_report *report)

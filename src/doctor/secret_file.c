@@ -41,39 +41,55 @@ static const char *folder_of(apr_pool_t *p, const char *file)
     return slash && slash != file ? apr_pstrmemdup(p, file, (apr_size_t)(slash - file)) : NULL;
 }
 
-apr_status_t ta_secret_file_write(apr_pool_t *p, const char *file, const char *secret)
+apr_status_t ta_secret_file_begin(apr_pool_t *p, const char *file, ta_secret_draft *draft)
 {
     const char *folder = folder_of(p, file);
-    char *name = apr_pstrcat(p, file, ".XXXXXX", NULL);
-    apr_file_t *made;
     apr_status_t rv = APR_SUCCESS;
 
+    *draft = (ta_secret_draft){
+        .pool = p,
+        .file = file,
+        .name = apr_pstrcat(p, file, ".XXXXXX", NULL),
+    };
     if (folder) {
         rv = apr_dir_make_recursive(folder, APR_FPROT_UREAD | APR_FPROT_UWRITE | APR_FPROT_UEXECUTE,
                                     p);
     }
     if (rv == APR_SUCCESS) {
         /* mkstemp: mode 0600 from the beginning */
-        rv = apr_file_mktemp(&made, name, APR_READ | APR_WRITE | APR_CREATE | APR_EXCL, p);
-    }
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    rv = apr_file_write_full(made, secret, strlen(secret), NULL);
-    if (rv == APR_SUCCESS) {
-        rv = apr_file_write_full(made, "\n", 1, NULL);
-    }
-    if (rv == APR_SUCCESS) {
-        rv = apr_file_sync(made);
-    }
-    apr_file_close(made);
-    if (rv == APR_SUCCESS) {
-        rv = apr_file_rename(name, file, p);
-    }
-    if (rv != APR_SUCCESS) {
-        apr_file_remove(name, p);
+        rv = apr_file_mktemp(&draft->opened, draft->name,
+                             APR_READ | APR_WRITE | APR_CREATE | APR_EXCL, p);
     }
     return rv;
+}
+
+apr_status_t ta_secret_file_write(ta_secret_draft *draft, const char *secret)
+{
+    apr_status_t rv = apr_file_write_full(draft->opened, secret, strlen(secret), NULL);
+
+    if (rv == APR_SUCCESS) {
+        rv = apr_file_write_full(draft->opened, "\n", 1, NULL);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = apr_file_sync(draft->opened);
+    }
+    if (rv != APR_SUCCESS) {
+        ta_secret_file_discard(draft);
+        return rv;
+    }
+    apr_file_close(draft->opened);
+    return APR_SUCCESS;
+}
+
+apr_status_t ta_secret_file_finish(const ta_secret_draft *draft)
+{
+    return apr_file_rename(draft->name, draft->file, draft->pool);
+}
+
+void ta_secret_file_discard(ta_secret_draft *draft)
+{
+    apr_file_close(draft->opened);
+    apr_file_remove(draft->name, draft->pool);
 }
 
 void ta_secret_file_check(apr_pool_t *p, ta_report *report, const char *what, const char *file)

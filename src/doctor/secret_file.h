@@ -6,6 +6,7 @@
 #define TA_DOCTOR_SECRET_FILE_H
 
 #include <apr_errno.h>
+#include <apr_file_io.h>
 #include <apr_pools.h>
 
 #include "doctor/report.h"
@@ -16,11 +17,29 @@
  */
 apr_status_t ta_secret_file_read(apr_pool_t *p, const char *file, const char **secret);
 
+/* A secret on its way into a file: so far beside it, under a name of its own. */
+typedef struct ta_secret_draft {
+    apr_pool_t *pool;
+    const char *file;
+    char *name; /* of the draft, beside the file */
+    apr_file_t *opened;
+} ta_secret_draft;
+
 /**
- * Writes a secret into a file that its owner alone can read, in one step: a reader finds the
- * old secret or the new one. The folder is made, for its owner alone, where it is missing.
+ * Makes room for a secret before there is one: a secret that cannot be written is lost. The folder
+ * is made, for its owner alone, where it is missing.
  */
-apr_status_t ta_secret_file_write(apr_pool_t *p, const char *file, const char *secret);
+apr_status_t ta_secret_file_begin(apr_pool_t *p, const char *file, ta_secret_draft *draft);
+
+/** Writes a secret that its owner alone can read into the draft. The draft goes when it fails. */
+apr_status_t ta_secret_file_write(ta_secret_draft *draft, const char *secret);
+
+/** Puts the draft in the file's place, in one step: a reader finds the old secret or the new one.
+ *  The draft stays when it fails. */
+apr_status_t ta_secret_file_finish(const ta_secret_draft *draft);
+
+/** Takes the draft away. */
+void ta_secret_file_discard(ta_secret_draft *draft);
 
 /** Reports whether a file is there and who can read it. @param what "client secret" */
 void ta_secret_file_check(apr_pool_t *p, ta_report *report, const char *what, const char *file);

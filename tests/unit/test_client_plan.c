@@ -183,6 +183,35 @@ static void a_secret_is_made_only_where_there_is_no_good_one(void **state)
     assert_non_null(strstr(plan(&scene), "TinyauthClientSecretFile"));
 }
 
+/* Before 2.14 a new secret replaces the old: a file that cannot be written must not cost it. */
+static void no_secret_is_made_that_cannot_be_kept(void **state)
+{
+    ta_report *report = ta_report_make(pool, NULL, 0);
+    struct scene scene;
+
+    (void)state;
+    set_scene(&scene, "{\"callbackURLs\":[\"" CALLBACK "\"],\"pkceEnabled\":true}");
+    scene.wish.has_secret = 0;
+    scene.client.secret_file = "/proc/no-such-folder/secret";
+    assert_null(plan(&scene));
+    ta_client_plan_carry_out(scene.plan, report);
+    assert_int_equal(ta_report_count(report, TA_REPORT_WRONG), 1);
+    assert_string_equal(scene.administration.told, "");
+}
+
+/* A folder cannot be read, even by root; for anybody else root's files are the same. */
+static void a_secret_that_may_not_be_read_is_not_replaced(void **state)
+{
+    struct scene scene;
+
+    (void)state;
+    set_scene(&scene, "{\"callbackURLs\":[\"" CALLBACK "\"],\"pkceEnabled\":true}");
+    scene.wish.has_secret = 0;
+    scene.wish.is_secret_accepted = -1;
+    scene.client.secret_file = "/tmp";
+    assert_non_null(strstr(plan(&scene), "/tmp cannot be read. Run it as root"));
+}
+
 static void what_fails_ends_the_plan(void **state)
 {
     ta_report *report = ta_report_make(pool, NULL, 0);
@@ -233,6 +262,8 @@ int main(void)
         cmocka_unit_test(groups_are_added_to_those_that_are_allowed),
         cmocka_unit_test(nobody_is_shut_out_of_an_open_client),
         cmocka_unit_test(a_secret_is_made_only_where_there_is_no_good_one),
+        cmocka_unit_test(no_secret_is_made_that_cannot_be_kept),
+        cmocka_unit_test(a_secret_that_may_not_be_read_is_not_replaced),
         cmocka_unit_test(what_fails_ends_the_plan),
         cmocka_unit_test(an_api_key_is_not_sent_over_plain_http),
     };

@@ -55,6 +55,16 @@ static void the_first_line_that_is_not_blank_is_the_secret(void **state)
     assert_int_equal(ta_secret_file_read(pool, in_folder("absent"), &secret), APR_ENOENT);
 }
 
+static apr_status_t write_secret(const char *name, const char *secret)
+{
+    ta_secret_draft draft;
+    apr_status_t rv = ta_secret_file_begin(pool, name, &draft);
+
+    assert_int_equal(rv, APR_SUCCESS);
+    assert_int_equal(ta_secret_file_write(&draft, secret), APR_SUCCESS);
+    return ta_secret_file_finish(&draft);
+}
+
 static void what_is_written_is_for_its_owner_alone(void **state)
 {
     const char *name = in_folder("new/deep/secret");
@@ -63,8 +73,8 @@ static void what_is_written_is_for_its_owner_alone(void **state)
 
     (void)state;
     umask(0);
-    assert_int_equal(ta_secret_file_write(pool, name, "one"), APR_SUCCESS);
-    assert_int_equal(ta_secret_file_write(pool, name, "two"), APR_SUCCESS);
+    assert_int_equal(write_secret(name, "one"), APR_SUCCESS);
+    assert_int_equal(write_secret(name, "two"), APR_SUCCESS);
     assert_int_equal(ta_secret_file_read(pool, name, &secret), APR_SUCCESS);
     assert_string_equal(secret, "two");
     assert_int_equal(stat(name, &found), 0);
@@ -75,6 +85,34 @@ static void what_is_written_is_for_its_owner_alone(void **state)
     /* empty: nothing was left beside the file */
     assert_int_equal(rmdir(in_folder("new/deep")), 0);
     assert_int_equal(rmdir(in_folder("new")), 0);
+}
+
+/* where it is mounted by itself, say; here there is a folder in its place */
+static void a_secret_that_has_no_place_stays_in_its_draft(void **state)
+{
+    const char *name = in_folder("taken");
+    ta_secret_draft draft;
+    const char *secret;
+
+    (void)state;
+    assert_int_equal(mkdir(name, 0700), 0);
+    assert_int_equal(ta_secret_file_begin(pool, name, &draft), APR_SUCCESS);
+    assert_int_equal(ta_secret_file_write(&draft, "one"), APR_SUCCESS);
+    assert_int_not_equal(ta_secret_file_finish(&draft), APR_SUCCESS);
+    assert_int_equal(ta_secret_file_read(pool, draft.name, &secret), APR_SUCCESS);
+    assert_string_equal(secret, "one");
+    assert_int_equal(unlink(draft.name), 0);
+    assert_int_equal(rmdir(name), 0);
+}
+
+static void a_draft_that_is_not_wanted_goes(void **state)
+{
+    ta_secret_draft draft;
+
+    (void)state;
+    assert_int_equal(ta_secret_file_begin(pool, in_folder("wanted/not"), &draft), APR_SUCCESS);
+    ta_secret_file_discard(&draft);
+    assert_int_equal(rmdir(in_folder("wanted")), 0);
 }
 
 static void a_file_is_judged_by_who_can_read_it(void **state)
@@ -119,6 +157,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_first_line_that_is_not_blank_is_the_secret),
         cmocka_unit_test(what_is_written_is_for_its_owner_alone),
+        cmocka_unit_test(a_secret_that_has_no_place_stays_in_its_draft),
+        cmocka_unit_test(a_draft_that_is_not_wanted_goes),
         cmocka_unit_test(a_file_is_judged_by_who_can_read_it),
     };
 
