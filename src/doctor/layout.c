@@ -9,7 +9,10 @@
 
 #include "jose/algorithm.h"
 #include "util/json.h"
+#include "util/text.h"
 #include "util/url.h"
+
+#define SECTION_BYTES (1024 * 1024) /* of one section: a dump has at most a few of them */
 
 static void add_once(apr_array_header_t *texts, const char *text)
 {
@@ -91,33 +94,46 @@ ta_layout_client *ta_layout_add_client(apr_pool_t *p, ta_layout *layout, const c
     return client;
 }
 
-/* The client of a section; a section of the main server comes with each host that inherits it. */
-static ta_layout_client *find_client(const ta_layout *layout, const char *where, const char *id)
+/* The client of a section; a section of the main server comes with each host that inherits it,
+ * word for word. Its place alone does not tell: a file may be included by several hosts, each of
+ * which defines its own ${CLIENT_ID} before. */
+static ta_layout_client *find_client(const ta_layout *layout, const char *section)
 {
     for (int i = 0; i < layout->clients->nelts; i++) {
         ta_layout_client *client = APR_ARRAY_IDX(layout->clients, i, ta_layout_client *);
 
-        if (strcmp(client->where, where) == 0 && strcmp(client->provider.id, id) == 0) {
+        if (strcmp(client->section, section) == 0) {
             return client;
         }
     }
     return NULL;
 }
 
+static const char *text_of(apr_pool_t *p, const ta_json *json)
+{
+    ta_text text;
+
+    ta_text_init(&text, p, SECTION_BYTES);
+    ta_json_append(&text, json);
+    return text.data;
+}
+
 static const char *read_client(apr_pool_t *p, ta_layout *layout, const ta_json *json,
                                ta_layout_client **result)
 {
     const char *where = ta_json_string(json, "where"), *id = ta_json_string(json, "id");
+    const char *section = text_of(p, json);
     ta_layout_client *client;
 
     if (!where || !id || !ta_json_string(json, "client_id")) {
         return "a provider in it has no id, place or client ID";
     }
-    *result = client = find_client(layout, where, id);
+    *result = client = find_client(layout, section);
     if (client) {
         return NULL;
     }
     *result = client = ta_layout_add_client(p, layout, where);
+    client->section = section;
     client->has_secret = ta_json_is_true(json, "has_secret");
     client->secret_file = ta_json_string(json, "secret_file");
     client->provider = (ta_provider){

@@ -27,6 +27,7 @@ typedef struct ta_layout_host {
 typedef struct ta_layout_client {
     ta_provider provider; /* without its secret */
     const char *where;
+    const char *section; /* all that the dump says of it, by which it is known again */
     int has_secret;
     const char *secret_file;       /* NULL: written in the configuration itself, or no secret */
     apr_array_header_t *callbacks; /* of const char*: URLs to register, each once */

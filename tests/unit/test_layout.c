@@ -125,6 +125,26 @@ static void hosts_where_nobody_logs_in_are_left_out(void **state)
                                   "http://a.example.com https://b.example.com");
 }
 
+/* Several hosts include one file, and each defines before what differs there. */
+static void one_place_may_describe_several_clients(void **state)
+{
+    const ta_layout *layout = good("{'hosts':["
+                                   "{'place':'a','path':'/t','origin':'https://a.example.com',"
+                                   "'providers':[{'id':'p','where':'i:1','client_id':'a'}]},"
+                                   "{'place':'b','path':'/t','origin':'https://b.example.com',"
+                                   "'providers':[{'id':'p','where':'i:1','client_id':'b'}]},"
+                                   "{'place':'c','path':'/t','origin':'https://c.example.com',"
+                                   "'providers':[{'id':'p','where':'i:1','client_id':'b'}]}]}");
+
+    (void)state;
+    assert_int_equal(layout->clients->nelts, 2);
+    assert_texts(APR_ARRAY_IDX(layout->clients, 0, const ta_layout_client *)->callbacks,
+                 "https://a.example.com/api/oauth/callback/p");
+    assert_texts(APR_ARRAY_IDX(layout->clients, 1, const ta_layout_client *)->callbacks,
+                 "https://b.example.com/api/oauth/callback/p "
+                 "https://c.example.com/api/oauth/callback/p");
+}
+
 /* .htaccess files may ask for a login */
 static void where_no_host_asks_all_count(void **state)
 {
@@ -182,6 +202,7 @@ int main(void)
         cmocka_unit_test(each_name_of_a_host_has_a_callback),
         cmocka_unit_test(a_login_host_has_the_only_callback),
         cmocka_unit_test(hosts_where_nobody_logs_in_are_left_out),
+        cmocka_unit_test(one_place_may_describe_several_clients),
         cmocka_unit_test(where_no_host_asks_all_count),
         cmocka_unit_test(what_is_no_dump_is_refused),
     };
