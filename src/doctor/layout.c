@@ -243,8 +243,16 @@ static choice choose(const ta_json *hosts)
     return chosen;
 }
 
-/* True for the http side of a host that there is by https too: it redirects, mostly. */
-static int is_plain_twin(const ta_json *hosts, const ta_json *host)
+static int is_chosen(const choice *chosen, const ta_json *host)
+{
+    if (chosen->skip_main && ta_json_is_true(host, "is_main")) {
+        return 0;
+    }
+    return !chosen->only_asking || ta_json_is_true(host, "asks_for_login");
+}
+
+/* True for the http side of a host that counts by https: it redirects, mostly. */
+static int is_plain_twin(const choice *chosen, const ta_json *hosts, const ta_json *host)
 {
     const char *origin = ta_json_string(host, "origin"), *name = ta_json_string(host, "name");
 
@@ -252,11 +260,12 @@ static int is_plain_twin(const ta_json *hosts, const ta_json *host)
         return 0;
     }
     for (apr_size_t i = 0; i < ta_json_length(hosts); i++) {
-        const char *other = ta_json_string(ta_json_item(hosts, i), "origin");
-        const char *other_name = ta_json_string(ta_json_item(hosts, i), "name");
+        const ta_json *other = ta_json_item(hosts, i);
+        const char *other_origin = ta_json_string(other, "origin");
+        const char *other_name = ta_json_string(other, "name");
 
-        if (other && other_name && strncmp(other, "https:", 6) == 0 &&
-            strcmp(other_name, name) == 0) {
+        if (other_origin && other_name && strncmp(other_origin, "https:", 6) == 0 &&
+            strcmp(other_name, name) == 0 && is_chosen(chosen, other)) {
             return 1;
         }
     }
@@ -265,13 +274,7 @@ static int is_plain_twin(const ta_json *hosts, const ta_json *host)
 
 static int counts(const choice *chosen, const ta_json *hosts, const ta_json *host)
 {
-    if (is_plain_twin(hosts, host)) {
-        return 0;
-    }
-    if (chosen->skip_main && ta_json_is_true(host, "is_main")) {
-        return 0;
-    }
-    return !chosen->only_asking || ta_json_is_true(host, "asks_for_login");
+    return is_chosen(chosen, host) && !is_plain_twin(chosen, hosts, host);
 }
 
 const char *ta_layout_parse(apr_pool_t *p, ta_bytes dump, ta_layout **result)

@@ -125,6 +125,18 @@ static void hosts_where_nobody_logs_in_are_left_out(void **state)
                                   "http://a.example.com https://b.example.com");
 }
 
+/* Its namesake by https, on another port, is open to everybody. */
+static void a_plain_host_that_asks_alone_counts(void **state)
+{
+    const ta_layout *layout =
+        good(DUMP(HOST("false", "true", "a", "http://a.example.com:8080",
+                       "") "," HOST("false", "false", "a", "https://a.example.com", "")));
+
+    (void)state;
+    assert_texts(only_client(layout)->callbacks,
+                 "http://a.example.com:8080/api/oauth/callback/pocketid");
+}
+
 /* Several hosts include one file, and each defines before what differs there. */
 static void one_place_may_describe_several_clients(void **state)
 {
@@ -202,6 +214,7 @@ int main(void)
         cmocka_unit_test(each_name_of_a_host_has_a_callback),
         cmocka_unit_test(a_login_host_has_the_only_callback),
         cmocka_unit_test(hosts_where_nobody_logs_in_are_left_out),
+        cmocka_unit_test(a_plain_host_that_asks_alone_counts),
         cmocka_unit_test(one_place_may_describe_several_clients),
         cmocka_unit_test(where_no_host_asks_all_count),
         cmocka_unit_test(what_is_no_dump_is_refused),
