@@ -110,6 +110,16 @@ static void keep(ta_peer *peer, ta_stream *stream)
     }
 }
 
+/* After an answer of a server that is the wrong one by now. As long as something is asked, its
+ * connections would stand, and nobody would look where the name leads to. */
+static void leave(ta_peer *peer, ta_stream *stream)
+{
+    ta_stream_close(stream);
+    apr_thread_mutex_lock(peer->mutex);
+    close_idle(peer);
+    apr_thread_mutex_unlock(peer->mutex);
+}
+
 /* Whether it is time to complain about this. */
 static int may_complain(ta_peer *peer, ta_peer_trouble trouble)
 {
@@ -234,6 +244,10 @@ static apr_status_t ask_on_fresh(ta_peer *peer, ta_peer_exchange exchange, void 
         keep(peer, stream);
         return APR_SUCCESS;
     }
+    if (rv == TA_PEER_DEPOSED) {
+        leave(peer, stream);
+        return APR_SUCCESS;
+    }
     ta_stream_close(stream);
     /* other failures were explained by whoever met them */
     if (rv == APR_TIMEUP) {
@@ -259,6 +273,10 @@ apr_status_t ta_peer_ask(ta_peer *peer, ta_peer_exchange exchange, void *context
     if (rv == APR_SUCCESS) {
         keep(peer, stream);
         return rv;
+    }
+    if (rv == TA_PEER_DEPOSED) {
+        leave(peer, stream);
+        return APR_SUCCESS;
     }
     ta_stream_close(stream);
     /* it was closed while it lay here, by a restart for instance: the server itself is fine */

@@ -13,12 +13,16 @@
 #include "net/stream.h"
 #include "util/log.h"
 
+/* What an exchange returns when the answer was read to its end and says that this is the wrong
+ * server by now: the next question wants a new connection, to whoever has the name then. */
+#define TA_PEER_DEPOSED (APR_OS_START_USERERR + 4)
+
 typedef struct ta_peer ta_peer;
 
 /**
  * Asks on a stream and reads the answer.
  * @return APR_SUCCESS when the answer was read to its end, so that the stream is good for the
- *         next question; anything else closes it
+ *         next question; anything else closes it; TA_PEER_DEPOSED
  */
 typedef apr_status_t (*ta_peer_exchange)(void *context, ta_stream *stream, apr_int64_t deadline);
 

@@ -178,6 +178,22 @@ static apr_status_t run(void *context, ta_stream *stream, apr_int64_t deadline)
     return rv;
 }
 
+/* A script's error holds the words somewhere. */
+static int is_read_only(const ta_redis_reply *reply)
+{
+    return reply->kind == TA_REDIS_ERROR && strstr((const char *)reply->bytes.data, "READONLY");
+}
+
+/* A question of others. Who has become a replica by now keeps its connections, but is no longer
+ * the server that is meant. */
+static apr_status_t ask(void *context, ta_stream *stream, apr_int64_t deadline)
+{
+    const struct command *command = context;
+    apr_status_t rv = run(context, stream, deadline);
+
+    return rv == APR_SUCCESS && is_read_only(command->reply) ? TA_PEER_DEPOSED : rv;
+}
+
 static apr_status_t write_command(struct command *command, const ta_bytes *words, int count)
 {
     const char **texts = apr_palloc(command->pool, sizeof(*texts) * (apr_size_t)count);
@@ -268,7 +284,7 @@ apr_status_t ta_redis_call(ta_redis *redis, apr_pool_t *p, const ta_bytes *words
     apr_status_t rv = write_command(&command, words, count);
 
     if (rv == APR_SUCCESS) {
-        rv = ta_peer_ask(redis->peer, run, &command);
+        rv = ta_peer_ask(redis->peer, ask, &command);
     }
     *reply = command.reply;
     return rv;
@@ -296,7 +312,7 @@ apr_status_t ta_redis_explain(ta_redis *redis, apr_pool_t *p, const ta_redis_rep
         ta_peer_complain(redis->peer, TA_PEER_FULL, APR_SUCCESS, text);
         return APR_ENOSPC;
     }
-    ta_peer_complain(redis->peer, strstr(text, "READONLY") ? TA_PEER_READ_ONLY : TA_PEER_REFUSES,
+    ta_peer_complain(redis->peer, is_read_only(reply) ? TA_PEER_READ_ONLY : TA_PEER_REFUSES,
                      APR_SUCCESS, text);
     return APR_EGENERAL;
 }

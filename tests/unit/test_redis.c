@@ -213,6 +213,33 @@ static void test_a_connection_that_died_idle_is_replaced_once(void **state)
     stop(s);
 }
 
+/* After a failover the name may belong to another server, while this one goes on as a replica. */
+static void test_a_server_that_became_a_replica_is_left(void **state)
+{
+    static const canned_answer answers[] = {
+        {TEXT(":1\r\n"), 1},
+        {TEXT("-READONLY You can't write against a read only replica.\r\n"), 1},
+        {TEXT("-ERR Error running script: -READONLY You can't write\r\n"), 1},
+        {TEXT(":2\r\n"), 1},
+    };
+    scene *s = start(answers, COUNT(answers));
+    ta_redis_reply *reply;
+
+    (void)state;
+    assert_int_equal(ask(s, &reply), APR_SUCCESS);
+    for (int connections = 1; connections <= 2; connections++) {
+        assert_int_equal(ask(s, &reply), APR_SUCCESS);
+        assert_int_equal(reply->kind, TA_REDIS_ERROR);
+        assert_int_equal(canned_accepted(s->server), connections);
+    }
+    assert_int_equal(ta_redis_explain(s->redis, s->pool, reply), APR_EGENERAL);
+    assert_non_null(strstr(s->line, "TA0406"));
+    assert_int_equal(ask(s, &reply), APR_SUCCESS);
+    assert_int_equal(reply->integer, 2);
+    assert_int_equal(canned_accepted(s->server), 3);
+    stop(s);
+}
+
 static void test_the_greeting_comes_first_and_its_refusal_ends_it(void **state)
 {
     static const canned_answer answers[] = {
@@ -319,6 +346,7 @@ int main(void)
         cmocka_unit_test(test_bytes_that_no_honest_server_sends),
         cmocka_unit_test(test_a_reply_that_never_ends_is_given_up_in_time),
         cmocka_unit_test(test_a_connection_that_died_idle_is_replaced_once),
+        cmocka_unit_test(test_a_server_that_became_a_replica_is_left),
         cmocka_unit_test(test_the_greeting_comes_first_and_its_refusal_ends_it),
         cmocka_unit_test(test_a_socket_that_is_forbidden_is_not_called_untrusted),
         cmocka_unit_test(test_a_reply_that_is_too_long_is_refused_before_it_is_whole),
