@@ -33,12 +33,15 @@ APLOG_USE_MODULE(tinyauth);
 #define LOCK_TRIES   40
 #define LOCK_PAUSE   50000 /* microseconds */
 
-/* What outlives the module: no pointer into it, no struct of it that the next version may have
- * changed. */
+/* What outlives the module: no pointer into it, and nothing that another version reads in another
+ * way: these members stay what they are. */
 typedef struct kept_segment {
+    const char *layout; /* of what lies in the file */
     int fd;
     const char *file;
 } kept_segment;
+
+static const char own_layout[] = "shm layout " APR_STRINGIFY(TA_SHARED_LAYOUT);
 
 const char *ta_shm_segment_parse(apr_pool_t *p, const char *arguments, ta_shm_spec *spec)
 {
@@ -291,6 +294,15 @@ static apr_status_t go_on(server_rec *s, const kept_segment *kept, const ta_shm_
     return APR_SUCCESS;
 }
 
+/* After a reload that brought a module of another layout, a newer one or an older. This process
+ * has a file open, and locked against itself too; children of before go on in it until they end. */
+static void leave_other_layout(kept_segment *kept)
+{
+    (void)flock(kept->fd, LOCK_UN);
+    close(kept->fd);
+    kept->layout = NULL;
+}
+
 typedef struct opened {
     ta_shared_table *table;
     pid_t pid;
@@ -321,30 +333,48 @@ static void complain(server_rec *s, const ta_shm_spec *spec, apr_status_t rv)
                  spec->size, spec->file ? spec->file : "memory");
 }
 
+/* Goes on with what is kept, or begins. */
+static apr_status_t take(apr_pool_t *tmp, server_rec *s, const ta_shm_spec *spec,
+                         kept_segment *kept, ta_shared_table **table)
+{
+    apr_pool_t *process = s->process->pool;
+    apr_status_t rv;
+
+    if (kept->layout && strcmp(kept->layout, own_layout) == 0) {
+        return go_on(s, kept, spec, table);
+    }
+    if (kept->layout) {
+        leave_other_layout(kept);
+    }
+    rv = start(tmp, s, spec, &kept->fd, table);
+    if (rv == APR_SUCCESS) {
+        kept->layout = apr_pstrdup(process, own_layout);
+        kept->file = apr_pstrdup(process, spec->file);
+    }
+    return rv;
+}
+
 apr_status_t ta_shm_segment_open(apr_pool_t *pconf, server_rec *s, const char *name,
                                  const ta_shm_spec *spec, ta_shared_table **table)
 {
     apr_pool_t *process = s->process->pool;
-    const char *id = apr_psprintf(pconf, "mod_tinyauth shm %d %s", TA_SHARED_LAYOUT, name);
+    const char *id = apr_pstrcat(pconf, "mod_tinyauth shm ", name, NULL);
     opened *segment = apr_pcalloc(pconf, sizeof(*segment));
     kept_segment *kept;
     void *found = NULL;
     apr_status_t rv;
-    int fd = -1;
 
     apr_pool_userdata_get(&found, id, process);
     kept = found;
-    rv = kept ? go_on(s, kept, spec, table) : start(pconf, s, spec, &fd, table);
+    if (!kept) {
+        kept = apr_pcalloc(process, sizeof(*kept));
+        /* _set copies the name; _setn would point into a module that a reload unloads */
+        apr_pool_userdata_set(kept, id, NULL, process);
+    }
+    rv = take(pconf, s, spec, kept, table);
     if (rv != APR_SUCCESS) {
         complain(s, spec, rv);
         return rv;
-    }
-    if (!kept) {
-        kept = apr_pcalloc(process, sizeof(*kept));
-        kept->fd = fd;
-        kept->file = apr_pstrdup(process, spec->file);
-        /* _set copies the name; _setn would point into a module that a reload unloads */
-        apr_pool_userdata_set(kept, id, NULL, process);
     }
     segment->table = *table;
     segment->pid = getpid();

@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { once } from 'node:events';
 import {
-    Browser, loginAt, protectedLocation, providerSection, sleep, startSite,
+    Browser, loginAt, modulePath, protectedLocation, providerSection, sleep, startSite,
 } from './harness.mjs';
 import { loggedIn } from './support/logged_in.mjs';
 
@@ -196,6 +196,32 @@ test('a file that is damaged or of another version is put aside', async (t) => {
     }
     assert.equal(site.httpd.log(/TA0304/).length, 4);
 });
+
+/* A copy of the module that takes what this one keeps for another version's. */
+function moduleOfAnotherLayout(site) {
+    const module = fs.readFileSync(modulePath());
+    const at = module.indexOf('shm layout ');
+    assert.ok(at > 0);
+    module.write('X', at + 'shm layout '.length);
+    const file = site.httpd.file('other.so');
+    fs.writeFileSync(file, module);
+    const conf = fs.readFileSync(site.httpd.server.confFile, 'utf8');
+    fs.writeFileSync(site.httpd.server.confFile, conf.replace(modulePath(), file));
+}
+
+for (const store of ['shm:1M', inFile('1M')]) {
+    test(`a reload brings a module of another layout, ${store}`, async (t) => {
+        const site = await startStored(t, store);
+        await loggedIn(site);
+        moduleOfAnotherLayout(site);
+        await site.httpd.graceful();
+        await assertAll(site, [await loggedIn(site)]);
+        const kept = fs.readdirSync(`/proc/${site.httpd.child.pid}/fd`)
+            .map((fd) => fs.readlinkSync(`/proc/${site.httpd.child.pid}/fd/${fd}`))
+            .filter((name) => /tinyauth-sessions|sessions\.store/.test(name));
+        assert.equal(kept.length, 1, kept.join(' '));
+    });
+}
 
 test('two httpds do not share a file, and say so', async (t) => {
     const site = await startStored(t, inFile('1M'));
