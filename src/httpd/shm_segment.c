@@ -127,15 +127,40 @@ static apr_status_t lock_file(int fd)
     return APR_SUCCESS;
 }
 
+/* False when whoever had the file before has put another one in its place, or renamed it. */
+static int is_in_place(const char *path, int fd)
+{
+    struct stat named, opened;
+
+    return lstat(path, &named) == 0 && fstat(fd, &opened) == 0 && named.st_dev == opened.st_dev &&
+           named.st_ino == opened.st_ino;
+}
+
+/* The file that has the name once it is locked. */
+static apr_status_t open_and_lock(const char *path, int *fd)
+{
+    for (;;) {
+        apr_status_t rv;
+
+        *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (*fd < 0) {
+            return last_error();
+        }
+        rv = lock_file(*fd);
+        if (rv != APR_SUCCESS || is_in_place(path, *fd)) {
+            return rv;
+        }
+        close(*fd);
+    }
+}
+
 static apr_status_t open_file(const char *path, int *fd)
 {
-    apr_status_t rv;
+    apr_status_t rv = open_and_lock(path, fd);
 
-    *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (*fd < 0) {
-        return last_error();
+        return rv;
     }
-    rv = lock_file(*fd);
     /* also where it was there with other rights: sessions are nobody else's business */
     if (rv == APR_SUCCESS && fchmod(*fd, 0600) != 0) {
         rv = last_error();

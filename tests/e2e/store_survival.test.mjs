@@ -5,6 +5,7 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
     Browser, loginAt, modulePath, protectedLocation, providerSection, sleep, startSite,
@@ -209,6 +210,27 @@ function moduleOfAnotherLayout(site) {
     fs.writeFileSync(site.httpd.server.confFile, conf.replace(modulePath(), file));
 }
 
+/* What httpd's parent has open of the store. */
+function openFiles(site) {
+    const folder = `/proc/${site.httpd.child.pid}/fd`;
+    return fs.readdirSync(folder)
+        .map((fd) => fs.readlinkSync(`${folder}/${fd}`))
+        .filter((name) => /tinyauth-sessions|sessions\.store/.test(name));
+}
+
+test('a file that is replaced while httpd waits for its lock is not used', async (t) => {
+    const site = await startStored(t, inFile('1M'));
+    const file = site.httpd.file('sessions.store');
+    /* another httpd, which takes the lock first and then makes the file anew */
+    const script = 'sleep 0.5; mv "$0" "$0.old"; touch "$0"';
+    const other = spawn('flock', [file, 'sh', '-c', script, file]);
+    await sleep(100);
+    await site.httpd.restart();
+    assert.equal(other.exitCode, 0);
+    assert.deepEqual(openFiles(site), [file]);
+    await assertAll(site, [await loggedIn(site)]);
+});
+
 for (const store of ['shm:1M', inFile('1M')]) {
     test(`a reload brings a module of another layout, ${store}`, async (t) => {
         const site = await startStored(t, store);
@@ -216,10 +238,7 @@ for (const store of ['shm:1M', inFile('1M')]) {
         moduleOfAnotherLayout(site);
         await site.httpd.graceful();
         await assertAll(site, [await loggedIn(site)]);
-        const kept = fs.readdirSync(`/proc/${site.httpd.child.pid}/fd`)
-            .map((fd) => fs.readlinkSync(`/proc/${site.httpd.child.pid}/fd/${fd}`))
-            .filter((name) => /tinyauth-sessions|sessions\.store/.test(name));
-        assert.equal(kept.length, 1, kept.join(' '));
+        assert.equal(openFiles(site).length, 1);
     });
 }
 
