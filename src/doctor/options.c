@@ -19,7 +19,7 @@ static const struct {
 } options[] = {
     {"server", TEXT, offsetof(ta_options, server),
      "command of the web server that is asked for its configuration (default: apache2ctl, "
-     "apachectl or httpd)"},
+     "httpd or apachectl)"},
     {"dump", TEXT, offsetof(ta_options, dump),
      "file with its answer to -t -D TINYAUTH_DUMP instead"},
     {"provider", TEXT, offsetof(ta_options, provider), "id of the only provider to look at"},

@@ -19,9 +19,11 @@
 
 const char *ta_server_find(void)
 {
+    /* Debian's apache2ctl reads its envvars; Fedora's apachectl takes no arguments any more */
     static const char *const programs[] = {
-        "/usr/sbin/apache2ctl", "/usr/sbin/apachectl",          "/usr/sbin/apache2",
-        "/usr/sbin/httpd",      "/usr/local/apache2/bin/httpd",
+        "/usr/sbin/apache2ctl",         "/usr/sbin/httpd",
+        "/usr/sbin/apachectl",          "/usr/sbin/apache2",
+        "/usr/local/apache2/bin/httpd",
     };
 
     for (apr_size_t i = 0; i < sizeof(programs) / sizeof(*programs); i++) {
@@ -136,6 +138,9 @@ const char *ta_server_ask(apr_pool_t *p, const char *command, ta_bytes *dump, co
         *said = (const char *)errors.data;
     }
     if (!APR_PROC_CHECK_EXIT(why) || code != 0) {
+        if (!**said && rv == APR_SUCCESS && dump->data) {
+            *said = (const char *)dump->data;
+        }
         return apr_psprintf(p, "%s does not accept its configuration", args[0]);
     }
     return rv == APR_SUCCESS && dump->len

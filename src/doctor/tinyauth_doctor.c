@@ -71,7 +71,7 @@ static const char *ask_server(doctor *d)
     ta_bytes dump;
 
     if (!command) {
-        return "no apache2ctl, apachectl or httpd is there: name it with --server, or give the "
+        return "no apache2ctl, httpd or apachectl is there: name it with --server, or give the "
                "URL of a provider";
     }
     error = ta_server_ask(d->pool, command, &dump, &said);

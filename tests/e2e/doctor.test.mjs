@@ -231,6 +231,14 @@ test('explicit URLs without an issuer are looked at, too', async (t) => {
     assert.equal(code, 0, out);
 });
 
+test('a control program that refuses says why, on whichever output', async () => {
+    for (const output of ['1', '2']) {
+        const { code, err } = await doctor('--server', `sh -c "echo no arguments >&${output}; exit 1"`);
+        assert.equal(code, 2);
+        assert.match(err, /does not accept its configuration\nno arguments/);
+    }
+});
+
 test('what httpd itself warns of is passed on, and what it refuses', async (t) => {
     const pocketId = await startPocketId(t);
     const op = { issuer: pocketId.issuer, clientId: 'wiki' };
