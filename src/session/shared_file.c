@@ -161,11 +161,22 @@ static void give_back(int fd, const ta_shared_table *table, apr_uint64_t offset)
 #endif
 }
 
+/* Makes a table in a part of the file that was never written, and moves another one to it. */
+static apr_status_t move_to(int fd, apr_uint64_t offset, apr_size_t size, ta_shared_table *old,
+                            ta_shared_table **new)
+{
+    apr_status_t rv = ta_shared_table_make(fd, offset, size, new);
+
+    if (rv == APR_SUCCESS && (rv = ta_shared_move_table(old, *new, offset)) != APR_SUCCESS) {
+        ta_shared_table_unmap(*new);
+    }
+    return rv;
+}
+
 apr_status_t ta_shared_file_resize(int fd, apr_size_t size, int reserve, ta_shared_table **table)
 {
     ta_shared_table *old = *table;
     ta_shared_table *new;
-    apr_uint64_t old_offset;
     apr_uint64_t offset;
     struct stat info;
     super_block super;
@@ -174,25 +185,22 @@ apr_status_t ta_shared_file_resize(int fd, apr_size_t size, int reserve, ta_shar
     if (pread(fd, &super, sizeof(super), 0) != (ssize_t)sizeof(super) || fstat(fd, &info) != 0) {
         return APR_EGENERAL;
     }
-    old_offset = super.offset;
     offset = ((apr_uint64_t)info.st_size + TA_SHARED_ALIGNMENT - 1) &
              ~(apr_uint64_t)(TA_SHARED_ALIGNMENT - 1);
     rv = grow(fd, offset, size, reserve);
     if (rv == APR_SUCCESS) {
-        rv = ta_shared_table_make(fd, offset, size, &new);
+        rv = move_to(fd, offset, size, old, &new);
     }
     if (rv != APR_SUCCESS) {
-        return rv;
+        /* nobody has been there yet; else the file would be longer after every try */
+        return ftruncate(fd, info.st_size) == 0 ? rv : APR_FROM_OS_ERROR(errno);
     }
-    rv = ta_shared_move_table(old, new, offset);
-    if (rv == APR_SUCCESS) {
-        rv = write_super_block(fd, offset, size);
-    }
+    rv = write_super_block(fd, offset, size);
     if (rv != APR_SUCCESS) {
         ta_shared_table_unmap(new);
         return rv;
     }
-    give_back(fd, old, old_offset);
+    give_back(fd, old, super.offset);
     ta_shared_table_unmap(old);
     *table = new;
     return APR_SUCCESS;

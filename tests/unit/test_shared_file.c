@@ -401,6 +401,24 @@ static void test_room_on_the_disk_is_reserved_or_refused(void **state)
     (void)fclose(file);
 }
 
+/* Without room in the address space, say; here the table is one that moved before. */
+static void test_what_cannot_move_leaves_the_file_as_long_as_it_was(void **state)
+{
+    shared_scene *scene = *state;
+    struct stat before, after;
+
+    assert_int_equal(fstat(scene->fd, &before), 0);
+    scene->table->header->forward_size = 1;
+    for (int i = 0; i < 3; i++) {
+        assert_int_not_equal(
+            ta_shared_file_resize(scene->fd, (apr_size_t)8 << 20, 0, &scene->table), APR_SUCCESS);
+    }
+    assert_int_equal(fstat(scene->fd, &after), 0);
+    assert_int_equal(after.st_size, before.st_size);
+    assert_int_equal(after.st_blocks, before.st_blocks);
+    scene->table->header->forward_size = 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -432,6 +450,8 @@ int main(void)
                                         shared_scene_begin, shared_scene_end),
         cmocka_unit_test_setup_teardown(test_what_is_no_file_is_an_error, shared_scene_begin,
                                         shared_scene_end),
+        cmocka_unit_test_setup_teardown(test_what_cannot_move_leaves_the_file_as_long_as_it_was,
+                                        shared_scene_begin, shared_scene_end),
         cmocka_unit_test_setup_teardown(test_room_on_the_disk_is_reserved_or_refused,
                                         shared_scene_begin, shared_scene_end),
     };
