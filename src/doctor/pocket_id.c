@@ -48,11 +48,17 @@ static const ta_http_response *call(const ta_pocket_id *pocket_id, ta_http_reque
     request->accept = "application/json";
     request->api_key = pocket_id->api_key;
     request->timeout_seconds = TIMEOUT_SECONDS;
-    request->insecure = pocket_id->insecure;
     request->ca_file = pocket_id->ca_file;
     if (ta_url_parse(pocket_id->pool, request->url, &url) != APR_SUCCESS ||
         (strcmp(url->scheme, "https") != 0 && !ta_url_host_is_loopback(url->host))) {
         *error = apr_psprintf(pocket_id->pool, "%s is not encrypted: an API key is not sent there",
+                              pocket_id->url);
+        return NULL;
+    }
+    if (pocket_id->insecure) {
+        *error = apr_psprintf(pocket_id->pool,
+                              "with TinyauthInsecure nobody knows who answers at %s: an API key is "
+                              "not sent there. Write TinyauthCACertificateFile instead",
                               pocket_id->url);
         return NULL;
     }

@@ -239,6 +239,16 @@ static void an_api_key_is_not_sent_over_plain_http(void **state)
     assert_null(plan(&scene));
 }
 
+static void an_api_key_is_not_sent_to_whoever_answers(void **state)
+{
+    struct scene scene;
+
+    (void)state;
+    set_scene(&scene, "{}");
+    scene.pocket_id.insecure = 1;
+    assert_non_null(strstr(plan(&scene), "TinyauthCACertificateFile"));
+}
+
 static int make_pool(void **state)
 {
     (void)state;
@@ -266,6 +276,7 @@ int main(void)
         cmocka_unit_test(a_secret_that_may_not_be_read_is_not_replaced),
         cmocka_unit_test(what_fails_ends_the_plan),
         cmocka_unit_test(an_api_key_is_not_sent_over_plain_http),
+        cmocka_unit_test(an_api_key_is_not_sent_to_whoever_answers),
     };
 
     return cmocka_run_group_tests(tests, make_pool, end_pool);
