@@ -199,9 +199,36 @@ static int is_wanted(const doctor *d, const ta_layout_client *client)
            strcmp(client->provider.id, d->options->provider) == 0;
 }
 
+/* An API key is of one Pocket ID, and lets whoever sees it do anything there: it goes to one
+ * provider alone, which somebody has named where there are several. */
+static const char *check_key_has_one_place(const doctor *d)
+{
+    const char *issuer = NULL;
+
+    for (int i = 0; d->api_key && i < d->layout->clients->nelts; i++) {
+        const ta_layout_client *client = APR_ARRAY_IDX(d->layout->clients, i, ta_layout_client *);
+        const char *each = is_wanted(d, client) ? client->provider.issuer : NULL;
+
+        if (issuer && each && strcmp(issuer, each) != 0) {
+            return apr_psprintf(
+                d->pool,
+                "an API key is of one Pocket ID, and there are %s and %s: say which "
+                "with --provider ID",
+                issuer, each);
+        }
+        issuer = issuer ? issuer : each;
+    }
+    return NULL;
+}
+
 static const char *look(doctor *d)
 {
+    const char *error = check_key_has_one_place(d);
     int count = 0;
+
+    if (error) {
+        return error;
+    }
 
     for (int i = 0; i < d->layout->hosts->nelts; i++) {
         ta_checkup_host_run(d->pool, d->report, d->layout,

@@ -22,6 +22,7 @@ async function stage(t, options = {}) {
             ...(!options.isPublic && { TinyauthClientSecretFile: `${dir}/keys/wiki.secret` }),
             ...options.section,
         }),
+        options.more ?? '',
         '<VirtualHost *:443>', 'ServerName https://wiki.example.com', '<Location "/">',
         'AuthType Tinyauth', `Require ${options.require ?? 'oauth-group admins'}`,
         '</Location>', '</VirtualHost>',
@@ -194,6 +195,27 @@ test('another provider is left alone', async (t) => {
         assert.equal(headers['x-api-key'], undefined);
     }
     assert.ok(liar.requests.count() > 0, 'the liar was not asked at all');
+});
+
+test('of two Pocket IDs the one is not shown the key of the other', async (t) => {
+    const liar = await startLiar({}, t);
+    liar.onDiscovery = (document) => ({
+        ...document,
+        authorization_endpoint: `${liar.issuer}/authorize`,
+        token_endpoint: `${liar.issuer}/api/oidc/token`,
+    });
+    const { pocketId, repair } = await stage(t, {
+        more: providerSection({ issuer: liar.issuer, clientId: 'x' }, {}, 'others'),
+    });
+    const { code, err } = await repair('--yes');
+    assert.equal(code, 2);
+    assert.match(err, /an API key is of one Pocket ID, and there are \S+ and \S+: .*--provider/);
+    assert.deepEqual(pocketId.changes, []);
+    assert.equal((await repair('--yes', '--provider', 'pocketid')).code, 0);
+    assert.notDeepEqual(pocketId.changes, []);
+    for (const { headers } of liar.requests.entries) {
+        assert.equal(headers['x-api-key'], undefined);
+    }
 });
 
 test('where the secret has no place to go nothing is changed', async (t) => {
