@@ -301,6 +301,10 @@ const char *ta_client_plan_make(const ta_pocket_id *pocket_id, const ta_client_w
     const char *error;
 
     *result = plan;
+    /* Pocket ID would take whatever comes first for the right one */
+    if (!wish->client->callbacks->nelts) {
+        return "there is no callback URL, for no host has a usable name: write ServerName";
+    }
     plan->pocket_id = pocket_id;
     plan->wish = wish;
     plan->new_groups = apr_array_make(pocket_id->pool, 2, sizeof(const char *));

@@ -12,6 +12,7 @@
 #include "util/text.h"
 #include "util/url.h"
 
+#define NO_NAME       "bogus_host_without_reverse_dns" /* httpd's own words */
 #define SECTION_BYTES (1024 * 1024) /* of one section: a dump has at most a few of them */
 
 static void add_once(apr_array_header_t *texts, const char *text)
@@ -192,13 +193,21 @@ static void add_urls_of_host(apr_pool_t *p, const ta_layout_host *host, ta_layou
     }
 }
 
+/* Not where httpd made a name up: without ServerName, for an address that has none in DNS. */
+static const char *typed_origin(const ta_json *json)
+{
+    const char *name = ta_json_string(json, "name");
+
+    return name && strcmp(name, NO_NAME) == 0 ? NULL : ta_json_string(json, "origin");
+}
+
 static const char *read_host(apr_pool_t *p, ta_layout *layout, const ta_json *json)
 {
     ta_layout_host *host = apr_pcalloc(p, sizeof(*host));
     const ta_json *providers = ta_json_get(json, "providers");
 
     host->place = ta_json_string(json, "place");
-    host->origin = ta_json_string(json, "origin");
+    host->origin = typed_origin(json);
     host->aliases = strings_of(p, ta_json_get(json, "aliases"));
     host->app_origin = ta_json_string(json, "app_origin");
     host->path = ta_json_string(json, "path");
@@ -293,7 +302,7 @@ const char *ta_layout_parse(apr_pool_t *p, ta_bytes dump, ta_layout **result)
     chosen = choose(hosts);
     for (apr_size_t i = 0; i < ta_json_length(hosts); i++) {
         const ta_json *host = ta_json_item(hosts, i);
-        const char *origin = ta_json_string(host, "origin");
+        const char *origin = typed_origin(host);
         const char *error = counts(&chosen, hosts, host) ? read_host(p, layout, host) : NULL;
 
         if (origin) {

@@ -183,6 +183,16 @@ static void a_secret_is_made_only_where_there_is_no_good_one(void **state)
     assert_non_null(strstr(plan(&scene), "TinyauthClientSecretFile"));
 }
 
+static void a_client_without_a_callback_is_not_made(void **state)
+{
+    struct scene scene;
+
+    (void)state;
+    set_scene(&scene, NULL);
+    scene.client.callbacks->nelts = 0;
+    assert_non_null(strstr(plan(&scene), "write ServerName"));
+}
+
 /* Before 2.14 a new secret replaces the old: a file that cannot be written must not cost it. */
 static void no_secret_is_made_that_cannot_be_kept(void **state)
 {
@@ -272,6 +282,7 @@ int main(void)
         cmocka_unit_test(groups_are_added_to_those_that_are_allowed),
         cmocka_unit_test(nobody_is_shut_out_of_an_open_client),
         cmocka_unit_test(a_secret_is_made_only_where_there_is_no_good_one),
+        cmocka_unit_test(a_client_without_a_callback_is_not_made),
         cmocka_unit_test(no_secret_is_made_that_cannot_be_kept),
         cmocka_unit_test(a_secret_that_may_not_be_read_is_not_replaced),
         cmocka_unit_test(what_fails_ends_the_plan),

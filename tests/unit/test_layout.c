@@ -169,6 +169,18 @@ static void where_no_host_asks_all_count(void **state)
     assert_int_equal(layout->hosts->nelts, 2);
 }
 
+static void a_name_that_httpd_made_up_is_none(void **state)
+{
+    const ta_layout *layout =
+        good(DUMP(HOST("false", "true", "bogus_host_without_reverse_dns",
+                       "https://bogus_host_without_reverse_dns", "'aliases':['a.example.com'],")));
+
+    (void)state;
+    assert_null(APR_ARRAY_IDX(layout->hosts, 0, const ta_layout_host *)->origin);
+    assert_int_equal(only_client(layout)->callbacks->nelts, 0);
+    assert_int_equal(layout->origins->nelts, 0);
+}
+
 static void what_is_no_dump_is_refused(void **state)
 {
     static const char *const dumps[] = {
@@ -217,6 +229,7 @@ int main(void)
         cmocka_unit_test(a_plain_host_that_asks_alone_counts),
         cmocka_unit_test(one_place_may_describe_several_clients),
         cmocka_unit_test(where_no_host_asks_all_count),
+        cmocka_unit_test(a_name_that_httpd_made_up_is_none),
         cmocka_unit_test(what_is_no_dump_is_refused),
     };
 
