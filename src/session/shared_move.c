@@ -116,6 +116,7 @@ static void move_counts(ta_shared_table *from, ta_shared_table *to)
         ta_shared_add64(&first->evicted, (apr_int64_t)ta_shared_get64(&header->evicted));
         ta_shared_add64(&first->expired, (apr_int64_t)ta_shared_get64(&header->expired));
     }
+    ta_shared_set64(&to->header->told_evicted, ta_shared_get64(&from->header->told_evicted));
 }
 
 apr_status_t ta_shared_move_table(ta_shared_table *from, ta_shared_table *to, apr_uint64_t offset)

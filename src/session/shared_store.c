@@ -61,24 +61,22 @@ static void note_fill(ta_shared_store *store, apr_time_t now)
         return;
     }
     percent = fill.used_bytes * 100 / fill.capacity_bytes;
-    if (percent < FULL_PERCENT) {
-        return;
-    }
     larger = (unsigned long)(table->size / MEGABYTE * 2 + 1);
-    if (may_note(&table->header->noted_fill, now)) {
+    if (percent >= FULL_PERCENT && may_note(&table->header->noted_fill, now)) {
         ta_log_write(store->log, TA_LOG_WARNING, APR_SUCCESS,
                      "TA0300: the session store is %d %% full (%lu records): when it is full the "
                      "sessions unused for longest are dropped and their people have to log in "
-                     "again. Write a larger size: TinyauthSessionStore shm:%luM",
+                     "again. Write a larger size in TinyauthSessionStore: %luM",
                      (int)percent, (unsigned long)fill.records, larger);
     }
+    /* whatever the percentage: of long records one stripe may be full before the others */
     if (fill.evicted > ta_shared_get64(&table->header->told_evicted) &&
         may_note(&table->header->noted_evicted, now)) {
         ta_shared_set64(&table->header->told_evicted, fill.evicted);
         ta_log_write(store->log, TA_LOG_WARNING, APR_SUCCESS,
                      "TA0301: the session store is full: %lu sessions unused for longest were "
-                     "dropped so far, and their people have to log in again. Write a larger size: "
-                     "TinyauthSessionStore shm:%luM",
+                     "dropped so far, and their people have to log in again. Write a larger size "
+                     "in TinyauthSessionStore: %luM",
                      (unsigned long)fill.evicted, larger);
     }
 }

@@ -22,7 +22,7 @@ test('a store that fills up is announced, and goes on', async (t) => {
     const first = await logInOften(site, 1);
     const last = await logInOften(site, 450);
     assert.match(site.httpd.log(), /TA0300: the session store is \d+ % full/);
-    assert.match(site.httpd.log(), /TinyauthSessionStore shm:\dM/);
+    assert.match(site.httpd.log(), /larger size in TinyauthSessionStore: \dM/);
     assert.match(site.httpd.log(), /TA0301: the session store is full: \d+ sessions unused for lon/);
     assert.equal((await last.get(site.url('/'))).status, 200);
     assert.equal((await first.get(site.url('/'), { follow: false })).status, 302);

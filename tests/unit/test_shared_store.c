@@ -227,7 +227,7 @@ static void test_the_log_hears_when_it_fills_up(void **state)
         assert_int_equal(said.count, fill.used_bytes * 100 / fill.capacity_bytes >= 80);
     } while (said.count == 0);
     assert_non_null(strstr(said.last, "TA0300: the session store is 80 % full"));
-    assert_non_null(strstr(said.last, "TinyauthSessionStore shm:1M"));
+    assert_non_null(strstr(said.last, "TinyauthSessionStore: 1M"));
     /* then nothing, until it is full, and then once */
     while (fill.evicted < 20) {
         number++;
@@ -405,6 +405,39 @@ static void test_a_store_goes_on_where_its_table_moved_to(void **state)
     ta_shared_table_unmap(store.table);
 }
 
+/* Of the longest records so few lie in a stripe that chance fills one long before the others. */
+static void test_the_log_hears_of_each_record_that_was_dropped(void **state)
+{
+    shared_scene *scene = *state;
+    ta_shared_store store;
+    ta_store_fill fill;
+    heard said = {.count = 0};
+    ta_log log = {.write = hear, .context = &said};
+    ta_bytes long_one = shared_scene_record(scene->pool, 0, 1, TA_STORE_RECORD_BYTES);
+    unsigned char key[TA_STORE_KEY_LEN];
+
+    shared_scene_resize(scene, (apr_size_t)256 << 20);
+    open_store(scene, &store, &log);
+    for (unsigned number = 1;; number++) {
+        shared_scene_key(number, key);
+        assert_int_equal(store.port.save(&store, scene->pool, key, long_one, LATER), APR_SUCCESS);
+        assert_int_equal(store.port.measure(&store, &fill), APR_SUCCESS);
+        if (fill.evicted) {
+            break;
+        }
+        assert_int_equal(said.count, 0);
+    }
+    assert_true(fill.used_bytes * 100 / fill.capacity_bytes < 80);
+    assert_non_null(strstr(said.last, "TA0301: the session store is full: 1 sessions"));
+    /* and once is enough, also where it has another size by now */
+    assert_int_equal(ta_shared_file_resize(scene->fd, (apr_size_t)512 << 20, 0, &scene->table),
+                     APR_SUCCESS);
+    store.table = scene->table;
+    store.now = scene_later;
+    assert_int_equal(store.port.save(&store, scene->pool, key, long_one, LATER), APR_SUCCESS);
+    assert_int_equal(said.count, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -418,6 +451,8 @@ int main(void)
                                         shared_scene_end),
         cmocka_unit_test_setup_teardown(test_the_log_hears_when_it_fills_up, shared_scene_begin,
                                         shared_scene_end),
+        cmocka_unit_test_setup_teardown(test_the_log_hears_of_each_record_that_was_dropped,
+                                        shared_scene_begin, shared_scene_end),
         cmocka_unit_test_setup_teardown(test_a_claim_is_seen_by_everybody, shared_scene_begin,
                                         shared_scene_end),
         cmocka_unit_test_setup_teardown(test_a_record_is_replaced_only_while_it_is_what_was_read,
