@@ -236,9 +236,11 @@ apr_status_t ta_memcached_put(ta_memcached *memcached, apr_pool_t *tmp, ta_memca
     struct question question = {.memcached = memcached, .pool = tmp};
     const char *mark =
         when == TA_MEMCACHED_IF_SAME ? apr_psprintf(tmp, " %" APR_UINT64_T_FMT, value->mark) : "";
-    /* a number of seconds beyond thirty days is a time since 1970 */
-    const char *head = apr_psprintf(tmp, "%s %s 0 %" APR_INT64_T_FMT " %" APR_SIZE_T_FMT "%s\r\n",
-                                    commands[when], name, expiry, value->bytes.len, mark);
+    /* a number of seconds beyond thirty days is a time since 1970, in 31 bits; what lasts longer
+     * than they can say has no end, for which 0 stands: whoever reads it knows its real one */
+    const char *head =
+        apr_psprintf(tmp, "%s %s 0 %" APR_INT64_T_FMT " %" APR_SIZE_T_FMT "%s\r\n", commands[when],
+                     name, expiry <= APR_INT32_MAX ? expiry : 0, value->bytes.len, mark);
     const struct iovec parts[] = {
         {(void *)head, strlen(head)},
         {(void *)value->bytes.data, value->bytes.len},

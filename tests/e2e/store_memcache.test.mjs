@@ -45,6 +45,17 @@ test('of many requests at both httpds one asks the provider again', async (t) =>
     assert.deepEqual(first.op.refusals, []);
 });
 
+/* It reads the time as a signed number of 32 bits: what ends after January 2038 it would refuse. */
+test('sessions that may last beyond 2038', async (t) => {
+    const memcached = await startMemcached(t);
+    const server = 'TinyauthSessionExpiry 2147483647\nTinyauthSessionMaxLifetime 2147483647';
+    const { first, second } = await startTwo(t, `memcache:${memcached.address}`, { server });
+    const browser = new Browser();
+    await loginAt(browser, second.url('/there'), 'alice');
+    assert.equal((await statusAt(browser, first.url('/here'))).status, 200);
+    assert.equal((await statusAt(browser, second.url('/there'))).status, 200);
+});
+
 test('what lies in the server tells nothing', async (t) => {
     const memcached = await startMemcached(t);
     const { first, second } = await startTwo(t, `memcache:${memcached.address}`);
