@@ -140,6 +140,7 @@ static int is_made(const ta_section *section, const char *directive)
     return ta_provider_settings_is_made(section, directive);
 }
 
+/* An empty value is as good as none, as in Tinyauth, whose own example lists many of them. */
 static const char *apply(apr_pool_t *p, apr_pool_t *tmp, ta_server_config *config, const char *name,
                          const char *value, int warn)
 {
@@ -155,6 +156,9 @@ static const char *apply(apr_pool_t *p, apr_pool_t *tmp, ta_server_config *confi
             }
             return NULL;
         }
+        if (!*value) {
+            return NULL;
+        }
         section = section_of(p, config, id);
         return is_made(section, directive)
                    ? NULL
@@ -167,7 +171,7 @@ static const char *apply(apr_pool_t *p, apr_pool_t *tmp, ta_server_config *confi
         }
         return NULL;
     }
-    return ta_site_settings_is_made(config, directive)
+    return !*value || ta_site_settings_is_made(config, directive)
                ? NULL
                : ta_site_settings_apply(p, tmp, config, directive, value);
 }

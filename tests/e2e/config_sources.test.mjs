@@ -50,7 +50,7 @@ test('a bad value in the environment names the variable', async () => {
         [`${prefix}INSECURE`, 'perhaps', /On or Off/], [`${prefix}IDTOKENALG`, 'HS256', /know/],
         [`${prefix}REDIRECTURL`, 'x', /absolute/], [`${prefix}SCOPES`, 'email', /openid/],
         ['TINYAUTH_APPURL', 'nonsense', /URL/], ['TINYAUTH_AUTH_SESSIONEXPIRY', 'soon', /seconds/],
-        ['TINYAUTH_AUTH_SESSIONMAXLIFETIME', '0', /seconds/],
+        ['TINYAUTH_AUTH_SESSIONMAXLIFETIME', '-1', /seconds/],
         ['TINYAUTH_OAUTH_WHITELIST', '/(/', /regular expression/],
         ['TINYAUTH_OAUTH_AUTOREDIRECT', 'other', /not described/],
         ['TINYAUTH_UI_TITLE', 'two\nlines', /one line of text/],
@@ -60,6 +60,23 @@ test('a bad value in the environment names the variable', async () => {
         assert.match(stderr, new RegExp(`environment variable ${name}\\b`), stderr);
         assert.match(stderr, wrong, stderr);
     }
+});
+
+/* As in Tinyauth's own example, which lists them all. */
+test('an empty variable is as good as none', async () => {
+    const empty = Object.fromEntries(['APPURL', 'OAUTH_AUTOREDIRECT', 'OAUTH_WHITELIST',
+        'AUTH_SESSIONEXPIRY', 'AUTH_SESSIONMAXLIFETIME', 'UI_TITLE',
+        'OAUTH_PROVIDERS_OTHER_CLIENTID', 'OAUTH_PROVIDERS_OTHER_NAME',
+    ].map((name) => [`TINYAUTH_${name}`, '']));
+    const { code, stderr } = await configTest(protectedLocation('/', 'valid-user'), {
+        env: {
+            ...environment({ CLIENTID: 'x', ISSUER: issuer, NAME: '', SCOPES: '', INSECURE: '',
+                CLIENTSECRETFILE: '', REDIRECTURL: '', USERINFOURL: '' }),
+            ...empty,
+        },
+    });
+    assert.equal(code, 0, stderr);
+    assert.equal(stderr.trim(), 'Syntax OK');
 });
 
 test('half a provider in the environment names the variable that is missing', async () => {
