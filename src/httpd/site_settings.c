@@ -162,8 +162,14 @@ static const char *set_session_expiry(apr_pool_t *p, apr_pool_t *tmp, ta_server_
 static const char *set_session_max_lifetime(apr_pool_t *p, apr_pool_t *tmp,
                                             ta_server_config *config, const char *value)
 {
+    const char *error = ta_values_read_seconds(p, value, 0, &config->session_max_lifetime);
+
     (void)tmp;
-    return ta_values_read_seconds(p, value, 1, &config->session_max_lifetime);
+    /* none, as in Tinyauth: nobody lives to see this one */
+    if (!error && config->session_max_lifetime == 0) {
+        config->session_max_lifetime = APR_INT32_MAX;
+    }
+    return error;
 }
 
 static const char *set_revalidate(apr_pool_t *p, apr_pool_t *tmp, ta_server_config *config,

@@ -92,6 +92,17 @@ suite('a clock of httpd\'s own', { concurrency: 3, skip }, () => {
         assert.equal(await statusOf(site, alice), 401);
     });
 
+    test('without an absolute limit a session lasts for as long as it is used', async (t) => {
+        const site = await startClocked(t, 0, ['TinyauthSessionMaxLifetime 0']);
+        const alice = await logIn(site);
+        for (let i = 1; i <= 10; i += 1) {
+            site.clock.set(i * 23 * hour);
+            assert.equal(await statusOf(site, alice), 200, `the ${i}th time`);
+        }
+        site.clock.set(11 * 24 * hour);
+        assert.equal(await statusOf(site, alice), 401, 'it was not used for a day');
+    });
+
     test('a clock that is set back makes no session younger', async (t) => {
         const site = await startClocked(t, 0);
         const alice = await logIn(site);
