@@ -15,7 +15,9 @@
 
 #define ROUNDS_LIMIT   24 /* see ta_round */
 #define ROUNDS_SECONDS 30
-#define SESSION_COOKIE (-1) /* until the browser closes; the store knows the real limits */
+/* beyond the attempt's end, so that whoever is late hears why, and not that it began elsewhere */
+#define ATTEMPT_COOKIE_SECONDS (2 * TA_ATTEMPT_SECONDS)
+#define SESSION_COOKIE         (-1) /* until the browser closes; the store knows the real limits */
 
 typedef struct rounds {
     unsigned char address[TA_SHA256_LEN];
@@ -184,7 +186,7 @@ apr_status_t ta_own_cookies_set_attempt(const ta_env *env, ta_reply *reply, cons
         return APR_EGENERAL;
     }
     drop_old_attempts(env, reply, strlen(name) + strlen(value));
-    ta_reply_set_cookie(env, reply, name, value, TA_ATTEMPT_SECONDS, NULL);
+    ta_reply_set_cookie(env, reply, name, value, ATTEMPT_COOKIE_SECONDS, NULL);
     return APR_SUCCESS;
 }
 

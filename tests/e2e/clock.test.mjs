@@ -8,7 +8,7 @@ import assert from 'node:assert/strict';
 import { Browser, startSite } from './harness.mjs';
 import { makeClock, noClock } from './support/clock.mjs';
 import {
-    assertRefused, describe, loginWithLiar, reachCallback, sessionCookies,
+    assertRefused, attemptCookies, describe, loginWithLiar, reachCallback, sessionCookies,
 } from './support/login_steps.mjs';
 
 const skip = noClock;
@@ -123,6 +123,8 @@ suite('a clock of httpd\'s own', { concurrency: 3, skip }, () => {
             const browser = new Browser();
             const callback = await reachCallback(browser, site.url('/'));
             site.clock.set(offset);
+            const [{ expires }] = attemptCookies(browser);
+            assert.ok(expires > Date.now() + 1000 * (hour + 10 * minute), 'a late browser has it');
             assertRefused(await browser.get(callback), 400, 'attempt-expired');
             assert.deepEqual(sessionCookies(browser), []);
         }

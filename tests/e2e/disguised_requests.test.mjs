@@ -168,7 +168,7 @@ test('they do not change where the provider is told to send people back to', asy
             `${site.origin}/api/oauth/callback/pocketid`, line);
         // the whole cookie: its value is sealed, so any letters may stand in it
         assert.match(String(headers['set-cookie']),
-            /^tinyauth-\d+-login-[\w-]{8}=[\w-]+; Path=\/; HttpOnly; SameSite=Lax; Max-Age=3600$/,
+            /^tinyauth-\d+-login-[\w-]{8}=[\w-]+; Path=\/; HttpOnly; SameSite=Lax; Max-Age=7200$/,
             line);
     }
 });
