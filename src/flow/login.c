@@ -104,9 +104,13 @@ const char *ta_login_redirect_uri(const ta_env *env, const ta_provider *provider
                : apr_pstrcat(env->pool, ta_login_origin(env), TA_CALLBACK_PATH, provider->id, NULL);
 }
 
-static ta_reply *refuse(const ta_env *env, const ta_fault *fault, const char *retry)
+/* provider is NULL where none has been chosen. */
+static ta_reply *refuse(const ta_env *env, const ta_provider *provider, const ta_fault *fault,
+                        const char *retry)
 {
-    ta_event_note(env->events, (ta_event){.kind = TA_EVENT_LOGIN_REFUSED, .reason = fault->reason});
+    ta_event_note(env->events, (ta_event){.kind = TA_EVENT_LOGIN_REFUSED,
+                                          .reason = fault->reason,
+                                          .provider = provider ? provider->id : NULL});
     ta_log_write(env->log, TA_LOG_WARNING, APR_SUCCESS,
                  "TA0020: no login can begin: %s%s%s [request %s]",
                  ta_reason_info_get(fault->reason)->code, fault->detail ? ": " : "",
@@ -118,7 +122,7 @@ static ta_reply *refuse(const ta_env *env, const ta_fault *fault, const char *re
 static ta_reply *refuse_loop(const ta_env *env, const struct order *order)
 {
     ta_fault fault = {.reason = TA_REASON_LOGIN_LOOP};
-    ta_reply *reply = refuse(env, &fault, login_url(env, order, NULL));
+    ta_reply *reply = refuse(env, NULL, &fault, login_url(env, order, NULL));
 
     ta_own_cookies_clear_rounds(env, reply);
     return reply;
@@ -148,12 +152,12 @@ static ta_reply *start(const ta_env *env, const ta_provider *provider, const str
     ta_reply *reply;
 
     if (ta_trust_get_metadata(env, provider, &metadata, &fault) != APR_SUCCESS) {
-        return refuse(env, &fault, retry);
+        return refuse(env, provider, &fault, retry);
     }
     fault.reason = TA_REASON_INTERNAL;
     if (ta_attempt_start(&attempt, env->now) != APR_SUCCESS ||
         ta_attempt_derive(env->pool, &attempt, &values) != APR_SUCCESS) {
-        return refuse(env, &fault, retry);
+        return refuse(env, provider, &fault, retry);
     }
     attempt.provider_id = provider->id;
     attempt.return_to = order->return_to;
@@ -170,7 +174,7 @@ static ta_reply *start(const ta_env *env, const ta_provider *provider, const str
     reply = ta_reply_redirect(env, 302, ta_authorization_url(env->pool, &request));
     if (!reply->location ||
         ta_own_cookies_set_attempt(env, reply, values.state, &attempt) != APR_SUCCESS) {
-        return refuse(env, &fault, retry);
+        return refuse(env, provider, &fault, retry);
     }
     warn_plain_http(env);
     ta_log_write(env->log, TA_LOG_DEBUG, APR_SUCCESS,
@@ -250,7 +254,7 @@ static ta_reply *begin_here(const ta_env *env, const struct order *order)
     }
     provider = ta_site_find_provider(env->site, id);
     if (!provider || !is_offered(order->providers, id)) {
-        return refuse(env, &fault, login_url(env, order, NULL));
+        return refuse(env, NULL, &fault, login_url(env, order, NULL));
     }
     reply = start(env, provider, order);
     if (is_automatic && reply->location) {
@@ -279,7 +283,7 @@ static ta_reply *refuse_scheme(const ta_env *env)
         "the request came to %s, but logins live on %s: both must be https (or both http). Behind "
         "something that ends TLS, write ServerName https://%s",
         env->request->origin, env->site->app_origin, name_of_host(env));
-    return refuse(env, &fault, NULL);
+    return refuse(env, NULL, &fault, NULL);
 }
 
 /* The cookie domain covers both hosts, so a login there is one here: the browser takes along
@@ -340,7 +344,7 @@ static ta_reply *to_own_name(const ta_env *env, const char *target)
         fault.detail = "the browser's Host never is ServerName or a ServerAlias without wildcard: "
                        "write ProxyPreserveHost On in the server before this one, or the name "
                        "that browsers use as ServerName or ServerAlias";
-        return refuse(env, &fault, NULL);
+        return refuse(env, NULL, &fault, NULL);
     }
     ta_log_write(env->log, TA_LOG_INFO, APR_SUCCESS,
                  "TA0023: the browser used a name that is neither ServerName nor a ServerAlias "
@@ -462,7 +466,7 @@ ta_reply *ta_login_handle(const ta_env *env)
 
     if (read_order(env, &order, &fault) != APR_SUCCESS) {
         /* a login page that was open for long: the host that asked can ask anew */
-        return refuse(env, &fault,
+        return refuse(env, NULL, &fault,
                       fault.reason == TA_REASON_ATTEMPT_EXPIRED ? final_address(env, &order) : "/");
     }
     rv = order.prompt || order.again ? APR_NOTFOUND : ta_access_find_session(env, &session);

@@ -57,6 +57,21 @@ test('Prometheus of before OpenMetrics reads the same', async (t) => {
     assert.equal(metrics.families.tinyauth_store_operation_duration_seconds.type, 'histogram');
 });
 
+test('a login that its provider does not let begin is counted with it', async (t) => {
+    const site = await startSite(t, { liar: {}, server: metricsPage });
+    const url = (id) => site.url(`/tinyauth/login?provider=${id}`);
+    await site.op.close();
+    assert.equal((await new Browser().get(url('pocketid'))).status, 502);
+    assert.equal((await new Browser().get(url('unknown'))).status, 404);
+    const metrics = await openMetrics(site);
+    const refused = (provider, reason) => metrics.value('tinyauth_logins_total', {
+        provider, result: 'refused', reason,
+    });
+    assert.equal(refused('pocketid', 'provider-unreachable'), 1);
+    assert.equal(refused('_none', 'provider-unreachable'), 0);
+    assert.equal(refused('_none', 'provider-unknown'), 1);
+});
+
 test('counters stay with their provider when others come and go', async (t) => {
     let ids = ['pocketid'];
     const site = await startSite(t, {
