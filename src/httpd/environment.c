@@ -17,6 +17,7 @@
 APLOG_USE_MODULE(tinyauth);
 
 #define PREFIX               "TINYAUTH_"
+#define LOGIN_PREFIX         "TINYAUTH_OAUTH_"
 #define PROVIDER_PREFIX      TA_ENVIRONMENT_PROVIDER
 #define DIRECTIVE_PREFIX_LEN 8 /* "Tinyauth" */
 
@@ -97,6 +98,28 @@ static void warn_unknown(apr_pool_t *p, const char *name)
                  nearest ? ": is " : "", nearest ? nearest : "", nearest ? " meant?" : "");
 }
 
+static int ends_with(const char *text, const char *end)
+{
+    apr_size_t len = strlen(text), end_len = strlen(end);
+
+    return len >= end_len && strcmp(text + len - end_len, end) == 0;
+}
+
+/* Tinyauth has lists in files, and one for each provider. Whoever has written one must not find the
+ * door open to everybody. */
+static const char *judge_unknown(apr_pool_t *p, const char *name, int warn)
+{
+    if (strncmp(name, LOGIN_PREFIX, strlen(LOGIN_PREFIX)) == 0 &&
+        (ends_with(name, "_WHITELIST") || ends_with(name, "_WHITELISTFILE"))) {
+        return "says who may log in, and nothing here reads it: write the e-mails into "
+               "TinyauthWhitelist, and leave it out";
+    }
+    if (warn) {
+        warn_unknown(p, name);
+    }
+    return NULL;
+}
+
 /* "TINYAUTH_OAUTH_PROVIDERS_POCKETID_CLIENTID" → "pocketid", "TinyauthClientID"; 0 when it has
  * not this form. */
 static int split_provider_variable(apr_pool_t *p, const char *name, char **id,
@@ -140,7 +163,6 @@ static int is_made(const ta_section *section, const char *directive)
     return ta_provider_settings_is_made(section, directive);
 }
 
-/* An empty value is as good as none, as in Tinyauth, whose own example lists many of them. */
 static const char *apply(apr_pool_t *p, apr_pool_t *tmp, ta_server_config *config, const char *name,
                          const char *value, int warn)
 {
@@ -151,13 +173,7 @@ static const char *apply(apr_pool_t *p, apr_pool_t *tmp, ta_server_config *confi
         ta_section *section;
 
         if (!split_provider_variable(tmp, name, &id, &directive)) {
-            if (warn) {
-                warn_unknown(tmp, name);
-            }
-            return NULL;
-        }
-        if (!*value) {
-            return NULL;
+            return judge_unknown(tmp, name, warn);
         }
         section = section_of(p, config, id);
         return is_made(section, directive)
@@ -166,12 +182,9 @@ static const char *apply(apr_pool_t *p, apr_pool_t *tmp, ta_server_config *confi
     }
     directive = ta_site_settings_find_variable(name);
     if (!directive) {
-        if (warn) {
-            warn_unknown(tmp, name);
-        }
-        return NULL;
+        return judge_unknown(tmp, name, warn);
     }
-    return !*value || ta_site_settings_is_made(config, directive)
+    return ta_site_settings_is_made(config, directive)
                ? NULL
                : ta_site_settings_apply(p, tmp, config, directive, value);
 }
@@ -182,7 +195,8 @@ const char *ta_environment_apply(apr_pool_t *p, apr_pool_t *tmp, ta_server_confi
         const char *equals = strchr(*each, '=');
         const char *name, *error;
 
-        if (!equals || strncmp(*each, PREFIX, strlen(PREFIX)) != 0) {
+        /* an empty one is as good as none, as in Tinyauth, whose example lists them all */
+        if (!equals || !equals[1] || strncmp(*each, PREFIX, strlen(PREFIX)) != 0) {
             continue;
         }
         name = apr_pstrmemdup(tmp, *each, (apr_size_t)(equals - *each));

@@ -66,7 +66,8 @@ test('a bad value in the environment names the variable', async () => {
 test('an empty variable is as good as none', async () => {
     const empty = Object.fromEntries(['APPURL', 'OAUTH_AUTOREDIRECT', 'OAUTH_WHITELIST',
         'AUTH_SESSIONEXPIRY', 'AUTH_SESSIONMAXLIFETIME', 'UI_TITLE',
-        'OAUTH_PROVIDERS_OTHER_CLIENTID', 'OAUTH_PROVIDERS_OTHER_NAME',
+        'OAUTH_PROVIDERS_OTHER_CLIENTID', 'OAUTH_PROVIDERS_OTHER_NAME', 'AUTH_USERS',
+        'OAUTH_WHITELISTFILE',
     ].map((name) => [`TINYAUTH_${name}`, '']));
     const { code, stderr } = await configTest(protectedLocation('/', 'valid-user'), {
         env: {
@@ -77,6 +78,17 @@ test('an empty variable is as good as none', async () => {
     });
     assert.equal(code, 0, stderr);
     assert.equal(stderr.trim(), 'Syntax OK');
+});
+
+/* Without them everybody could log in whom the provider lets in. */
+test('a variable that lets few log in, and is nothing here, keeps httpd from starting', async () => {
+    for (const name of ['TINYAUTH_OAUTH_WHITELISTFILE', `${prefix}WHITELIST`,
+        `${prefix}WHITELISTFILE`]) {
+        const env = { ...environment({ CLIENTID: 'x', ISSUER: issuer }), [name]: '/etc/few' };
+        const { code, stderr } = await configTest('', { env });
+        assert.equal(code, 1, name);
+        assert.match(stderr, new RegExp(`environment variable ${name} .*TinyauthWhitelist`), stderr);
+    }
 });
 
 test('half a provider in the environment names the variable that is missing', async () => {
