@@ -8,7 +8,10 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { configTest, testCertificates } from './harness.mjs';
+import {
+    Browser, configTest, providerSection, startSite, testCertificates,
+} from './harness.mjs';
+import { loginWithLiar } from './support/login_steps.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const read = (name) => fs.readFileSync(path.join(root, name), 'utf8');
@@ -103,6 +106,31 @@ test('httpd takes what README says to write', async () => {
     assert.ok(from > 0 && to > from, 'README has no such block any more');
     await assertTaken(text.slice(from + 1, to + 1).join('\n'), 'README');
 });
+
+/* What an application is told under another name nobody else can tell it, also where we have
+   nothing to say: of this user no e-mail is known. */
+for (const page of ['recipes.md', 'from-mod-auth-openidc.md']) {
+    test(`no client can send the headers that ${page} makes`, async (t) => {
+        const block = blocksOf(read(`docs/${page}`)).find((text) => /%\{TINYAUTH_/.test(text));
+        const names = [...block.matchAll(/RequestHeader set (\S+) "%\{TINYAUTH_/g)].map(([, n]) => n);
+        assert.ok(names.length > 0);
+        const site = await startSite(t, {
+            liar: {},
+            write: ({ op, backend }) => [
+                providerSection(op), `ProxyPass "/" "${backend.url}/"`, block,
+            ].join('\n'),
+        });
+        site.op.lieInIdToken({ email: undefined });
+        site.op.onUserinfo = ({ email, ...claims }) => claims;
+        const browser = new Browser();
+        assert.equal((await loginWithLiar(browser, site.url('/'))).status, 200);
+        const headers = Object.fromEntries(names.map((name) => [name, 'forged@evil.test']));
+        const { json } = await browser.fetch(site.url('/told'), { headers });
+        assert.deepEqual(json.rawHeaders.filter(([, value]) => /forged/.test(value)), []);
+        assert.ok(json.headers[names[0].toLowerCase()], 'the name is told');
+        assert.equal(json.headers['remote-email'], undefined);
+    });
+}
 
 const wrap = {
     provider: (line) => `<TinyauthProvider pocketid>
