@@ -375,7 +375,7 @@ ta_reply *ta_login_send(const ta_env *env, const ta_scope *scope)
     return ta_reply_redirect(env, 302, login_url(env, &order, NULL));
 }
 
-ta_reply *ta_login_again(const ta_env *env, const ta_session *session)
+static ta_reply *send_again(const ta_env *env, const ta_session *session)
 {
     struct order order = {.return_to = ta_return_address_of_request(env), .again = 1};
     const ta_provider *provider =
@@ -397,6 +397,15 @@ ta_reply *ta_login_again(const ta_env *env, const ta_session *session)
                                 apr_pstrcat(env->pool, "&again=1&provider=", provider->id, NULL));
     }
     return reply->location ? reply : NULL;
+}
+
+ta_reply *ta_login_again(const ta_env *env, const ta_session *session)
+{
+    ta_env quiet = *env;
+
+    /* where it cannot begin the session goes on, and nobody was refused a login */
+    quiet.events = NULL;
+    return send_again(&quiet, session);
 }
 
 /* Somebody who is logged in already just passes through. */

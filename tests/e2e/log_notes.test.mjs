@@ -79,6 +79,22 @@ test('whoever is let in although the provider is down was refused nothing', asyn
     assert.deepEqual({ user, reason }, { user: 'alice', reason: '-' });
 });
 
+/* Its tokens have expired, and the new children do not know yet where to send a browser. */
+test('whoever cannot be sent to the provider, and goes on, was refused no login', async (t) => {
+    const site = await startNoted(t, { server: `${format}\n${interval}` });
+    site.op.expiresIn = 1;
+    site.op.onToken = (form, body) => ({ ...body, refresh_token: undefined });
+    const alice = await loggedIn(site);
+    await site.httpd.graceful();
+    await site.op.close();
+    await roundIsOver();
+    assert.equal((await alice.get(site.url('/allowed'))).status, 200);
+    assert.ok(site.httpd.log(/TA0020/).length > 0, 'it was tried');
+    const { user, reason } = await lineOf(site, '/allowed');
+    assert.deepEqual({ user, reason }, { user: 'alice', reason: '-' });
+    assert.deepEqual(auditEvents(site, 'login-refused', ['reason']), []);
+});
+
 test('an internal redirect keeps them', async (t) => {
     const site = await startNoted(t, {
         write: ({ server, op }) => [
