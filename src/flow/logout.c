@@ -16,10 +16,11 @@
 #include "util/secret.h"
 #include "util/url.h"
 
-/* The form's token is the session it was made for: another site cannot log people out. */
+/* The form's token is the login it was made for: another site cannot log people out. (The session's
+ * own id may change while the page is open.) */
 static const char *form_token(const ta_env *env, const ta_session *session)
 {
-    ta_bytes plain = {session->key, sizeof(session->key)};
+    ta_bytes plain = {session->login_key, sizeof(session->login_key)};
 
     return ta_seal_text(env->pool, &env->site->key, TA_SEAL_LOGOUT, env->request->origin, plain);
 }
@@ -30,7 +31,8 @@ static int is_form_token(const ta_env *env, const ta_session *session)
 
     return ta_seal_open_text(env->pool, &env->site->key, TA_SEAL_LOGOUT, env->request->origin,
                              ta_form_get(env->request->body, "token"), &plain) == APR_SUCCESS &&
-           ta_secret_equal_bytes(plain.data, plain.len, session->key, sizeof(session->key));
+           ta_secret_equal_bytes(plain.data, plain.len, session->login_key,
+                                 sizeof(session->login_key));
 }
 
 static const char *signed_out_url(const ta_env *env)

@@ -124,6 +124,24 @@ static void test_an_id_is_retired_once(void **state)
     assert_passed(come_with(scene, new), "alice");
 }
 
+/* Its token is the login's: the page was opened before the id changed. */
+static void test_the_page_that_asks_whether_to_log_out_still_does(void **state)
+{
+    static const char logout[] = WORLD_APP "/tinyauth/logout", field[] = "name=\"token\" value=\"";
+    renew_scene *scene = enter(state);
+    world *w = scene->world;
+    const char *token = strstr(browser_get(scene->browser, logout)->body, field);
+
+    assert_non_null(token);
+    token += strlen(field);
+    token =
+        apr_pstrcat(w->pool, "token=", apr_pstrmemdup(w->pool, token, strcspn(token, "\"")), NULL);
+    change_groups(scene, PAGE);
+    (void)rotate(scene);
+    assert_int_equal(browser_post(scene->browser, logout, token)->status, 303);
+    assert_int_equal(browser_get(scene->browser, PAGE)->status, 302);
+}
+
 static void test_further_hosts_go_on_with_their_own(void **state)
 {
     renew_scene *scene = renew_scene_make(*state);
@@ -351,6 +369,7 @@ int main(void)
         TEST(test_the_new_id_opens_the_tokens_and_is_changed_again),
         TEST(test_the_same_rights_keep_the_id),
         TEST(test_an_id_is_retired_once),
+        TEST(test_the_page_that_asks_whether_to_log_out_still_does),
         TEST(test_further_hosts_go_on_with_their_own),
         TEST(test_a_store_that_saves_no_other_leaves_the_id),
         TEST(test_a_store_that_does_not_retire_it_leaves_the_id),
