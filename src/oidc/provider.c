@@ -19,7 +19,7 @@
 #define SCOPE_SEPARATORS     " ,\t\r\n"
 #define CALLBACK_PATH        "/api/oauth/callback/"
 #define DISCOVERY_PATH       "/.well-known/openid-configuration"
-#define SCOPES_BYTES         4096
+#define SCOPES_BYTES         4096 /* they are a part of the URL that leads to the provider */
 #define FINGERPRINT_BYTES    65536
 
 static const char *const default_user_claims[] = {"preferred_username", "email", "sub"};
@@ -72,7 +72,7 @@ static apr_status_t normalise_scopes(apr_pool_t *p, const char *scopes, const ch
 {
     ta_text text;
 
-    ta_text_init(&text, p, SCOPES_BYTES);
+    ta_text_init(&text, p, strlen(scopes));
     while (*(scopes += strspn(scopes, SCOPE_SEPARATORS)) != '\0') {
         apr_size_t len = strcspn(scopes, SCOPE_SEPARATORS);
 
@@ -82,7 +82,7 @@ static apr_status_t normalise_scopes(apr_pool_t *p, const char *scopes, const ch
         ta_text_append_bytes(&text, scopes, len);
         scopes += len;
     }
-    if (text.len == 0 && !text.overflowed) {
+    if (text.len == 0) {
         *result = DEFAULT_SCOPES;
         return APR_SUCCESS;
     }
@@ -213,6 +213,12 @@ static const char *check_scopes(apr_pool_t *p, const ta_provider *provider)
 {
     if (provider->scopes == NULL) {
         return NULL;
+    }
+    if (strlen(provider->scopes) > SCOPES_BYTES) {
+        return apr_psprintf(p,
+                            "TinyauthScopes has %" APR_SIZE_T_FMT
+                            " bytes: write at most %d, the names that this client needs",
+                            strlen(provider->scopes), SCOPES_BYTES);
     }
     if (!scopes_are_valid(provider->scopes)) {
         return apr_psprintf(p,

@@ -88,6 +88,8 @@ test('a provider\'s settings that cannot work are refused', () => assertSaid([
     [section(`${issuer}/?a=b`, client), '<Tinyauth', /is no part of an issuer/, /write/],
     [section(issuer, client, 'TinyauthScopes profile email'), '<Tinyauth', /asked for openid/,
         /write openid profile email/],
+    [section(issuer, client, `TinyauthScopes openid ${'x'.repeat(5000)}`), '<Tinyauth',
+        /TinyauthScopes has 5007 bytes/, /write at most 4096/],
     [section(issuer, client, 'TinyauthRedirectURL https://a.example.com/callback'), '<Tinyauth',
         /not where the answer is awaited/,
         /write https:\/\/a\.example\.com\/api\/oauth\/callback\/pocketid/],

@@ -366,8 +366,12 @@ static void test_scopes_hold_what_scopes_may_hold(void **state)
         {"not ASCII", FIELD(scopes), "openid \303\244", "TinyauthScopes is "},
         {"URLs", FIELD(scopes), "openid https://x.example/scope:read!", NULL},
     };
+    ta_provider provider = with_issuer();
 
     assert_cases(*state, with_issuer, cases, COUNT(cases));
+    provider.scopes = memset(apr_pcalloc(*state, 5001), 'x', 5000);
+    assert_int_equal(ta_provider_finish(*state, &provider), APR_SUCCESS);
+    assert_problem(*state, "too long", &provider, "5000 bytes: write at most 4096");
 }
 
 static void test_scope_holds_openid_unless_plain_oauth(void **state)
