@@ -62,13 +62,32 @@ static const char *set_provider_words(cmd_parms *cmd, void *directory, const cha
     return set_provider(cmd, directory, ta_values_join_words(cmd->temp_pool, args));
 }
 
-/* "pocketid>" → "pocketid" */
+/* "pocketid>" → "pocketid"; whatever else stands there makes it none. */
 static const char *section_id(cmd_parms *cmd, const char *args)
 {
     const char *end = strrchr(args, '>');
-    const char *inside = end ? apr_pstrmemdup(cmd->temp_pool, args, (apr_size_t)(end - args)) : "";
+    const char *inside = end ? apr_pstrmemdup(cmd->pool, args, (apr_size_t)(end - args)) : "";
+    const char *rest = inside;
+    const char *id = ap_getword_conf(cmd->pool, &rest);
 
-    return ap_getword_conf(cmd->pool, &inside);
+    return *rest ? inside : id;
+}
+
+/* What httpd allows in no such section, and what is for all providers, was refused when it was
+ * read. The rest would count outside of it, as if it did not stand there. */
+static const char *check_members(cmd_parms *cmd, const ap_directive_t *each, const char *id)
+{
+    while (each && ta_provider_settings_has(each->directive)) {
+        each = each->next;
+    }
+    if (!each) {
+        return NULL;
+    }
+    cmd->err_directive = each;
+    return apr_psprintf(cmd->pool,
+                        "%s%s is no setting of a provider: write it outside of "
+                        "<TinyauthProvider %s>",
+                        each->directive, *each->directive == '<' ? ">" : "", id);
 }
 
 static const char *open_provider(cmd_parms *cmd, void *directory, const char *args)
@@ -77,6 +96,7 @@ static const char *open_provider(cmd_parms *cmd, void *directory, const char *ar
     const char *error = ap_check_cmd_context(
         cmd, NOT_IN_DIRECTORY | NOT_IN_LOCATION | NOT_IN_FILES | NOT_IN_LIMIT | NOT_IN_HTACCESS);
     const char *id = section_id(cmd, args);
+    ap_directive_t *members = cmd->directive->first_child;
     ta_section *section;
 
     (void)directory;
@@ -103,9 +123,9 @@ static const char *open_provider(cmd_parms *cmd, void *directory, const char *ar
         apr_psprintf(cmd->pool, "%s:%d", cmd->directive->filename, cmd->directive->line_num);
     APR_ARRAY_PUSH(config->sections, ta_section *) = section;
     config->open = section;
-    error = ap_walk_config(cmd->directive->first_child, cmd, cmd->context);
+    error = ap_walk_config(members, cmd, cmd->context);
     config->open = NULL;
-    return error;
+    return error ? error : check_members(cmd, members, id);
 }
 
 static const char *add_provider(cmd_parms *cmd, void *directory, const char *id)

@@ -168,6 +168,11 @@ const char *ta_provider_settings_apply(apr_pool_t *p, apr_pool_t *tmp, ta_sectio
     return error;
 }
 
+int ta_provider_settings_has(const char *directive)
+{
+    return find(directive) < SETTINGS;
+}
+
 int ta_provider_settings_is_made(const ta_section *section, const char *directive)
 {
     apr_size_t i = find(directive);

@@ -19,6 +19,9 @@
 const char *ta_provider_settings_apply(apr_pool_t *p, apr_pool_t *tmp, ta_section *section,
                                        const char *directive, const char *value);
 
+/** True for a directive of a <TinyauthProvider> section, in any case of letters. */
+int ta_provider_settings_has(const char *directive);
+
 /** True where the setting of this directive was made already. */
 int ta_provider_settings_is_made(const ta_section *section, const char *directive);
 

@@ -118,6 +118,8 @@ test('sections in the wrong place, twice, or without a good id are refused', () 
         /write <TinyauthProvider pocketid>/],
     [[`<TinyauthProvider ${'a'.repeat(33)}>`, issuer, client, '</TinyauthProvider>'], '<Tinyauth',
         /1 to 32/, /write/],
+    [['<TinyauthProvider pocket id>', issuer, client, '</TinyauthProvider>'], '<Tinyauth',
+        /not "pocket id"/, /write <TinyauthProvider pocketid>/],
     [[...good, '# another', ...good], '<Tinyauth', /described already/, /test\.conf:1/],
     [['<Location "/">', ...good, '</Location>'], '<Tinyauth', /not allowed/, /<Location>/],
     [['<Directory "/">', ...good, '</Directory>'], '<Tinyauth', /not allowed/, /<Directory>/],
@@ -126,6 +128,9 @@ test('sections in the wrong place, twice, or without a good id are refused', () 
         /is for all providers/, /write it outside of <TinyauthProvider pocketid>/],
     [section(issuer, client, 'TinyauthSessionStore shm:1M'), 'TinyauthSessionStore',
         /is for all providers/, /write it outside/],
+    ...['ServerAdmin a@example.com', 'DocumentRoot "/tmp"', '<Location "/">\n</Location>']
+        .map((line) => [section(issuer, client, ...line.split('\n')), line.split(' ')[0],
+            /is no setting of a provider/, /write it outside of <TinyauthProvider pocketid>/]),
     [[issuer], 'TinyauthIssuer', /belongs in a/, /<TinyauthProvider id> section/],
     [section(issuer, client, 'TinyauthNonsense x'), 'Nonsense', /Invalid command/, /misspelled/],
 ], 1));
