@@ -5,6 +5,7 @@
 #include "httpd/environment.h"
 
 #include <http_log.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include <apr_lib.h>
@@ -163,6 +164,34 @@ static int is_made(const ta_section *section, const char *directive)
     return ta_provider_settings_is_made(section, directive);
 }
 
+/* A secret in both forms: which of them came first in the environment must not decide. Asked of the
+ * first, for then the secret is made. */
+static const char *check_secret(apr_pool_t *p, const char *name, const char *directive)
+{
+    const char *other = NULL;
+
+    if (strcmp(directive, "TinyauthClientSecret") == 0) {
+        other = apr_pstrcat(p, name, "FILE", NULL);
+    } else if (strcmp(directive, "TinyauthClientSecretFile") == 0) {
+        other = apr_pstrmemdup(p, name, strlen(name) - strlen("FILE"));
+    }
+    return other && getenv(other)
+               ? apr_psprintf(p, "and %s both give the secret: leave one of them out", other)
+               : NULL;
+}
+
+static const char *apply_to_provider(apr_pool_t *p, apr_pool_t *tmp, ta_section *section,
+                                     const char *name, const char *directive, const char *value)
+{
+    const char *error;
+
+    if (is_made(section, directive)) {
+        return NULL;
+    }
+    error = check_secret(p, name, directive);
+    return error ? error : ta_provider_settings_apply(p, tmp, section, directive, value);
+}
+
 static const char *apply(apr_pool_t *p, apr_pool_t *tmp, ta_server_config *config, const char *name,
                          const char *value, int warn)
 {
@@ -170,15 +199,10 @@ static const char *apply(apr_pool_t *p, apr_pool_t *tmp, ta_server_config *confi
     char *id;
 
     if (strncmp(name, PROVIDER_PREFIX, strlen(PROVIDER_PREFIX)) == 0) {
-        ta_section *section;
-
         if (!split_provider_variable(tmp, name, &id, &directive)) {
             return judge_unknown(tmp, name, warn);
         }
-        section = section_of(p, config, id);
-        return is_made(section, directive)
-                   ? NULL
-                   : ta_provider_settings_apply(p, tmp, section, directive, value);
+        return apply_to_provider(p, tmp, section_of(p, config, id), name, directive, value);
     }
     directive = ta_site_settings_find_variable(name);
     if (!directive) {

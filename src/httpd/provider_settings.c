@@ -149,14 +149,30 @@ static apr_size_t find(const char *directive)
     return i;
 }
 
+/* Another directive of the section that gives the same: TinyauthClientSecret and its File. */
+static const char *find_rival(const ta_section *section, apr_size_t index)
+{
+    for (apr_size_t i = 0; i < SETTINGS; i++) {
+        if (i != index && settings[i].member == settings[index].member &&
+            (section->set & (1u << i))) {
+            return settings[i].directive;
+        }
+    }
+    return NULL;
+}
+
 const char *ta_provider_settings_apply(apr_pool_t *p, apr_pool_t *tmp, ta_section *section,
                                        const char *directive, const char *value)
 {
     apr_size_t i = find(directive);
-    const char *error;
+    const char *error, *rival;
 
     if (i == SETTINGS) {
         return "is not a setting of a provider";
+    }
+    rival = find_rival(section, i);
+    if (rival) {
+        return apr_psprintf(p, "and %s both give the secret: leave one of them out", rival);
     }
     error = settings[i].read(p, tmp, value, (char *)&section->provider + settings[i].member);
     if (!error) {

@@ -107,6 +107,8 @@ test('a provider\'s settings that cannot work are refused', () => assertSaid([
         /\/no\/such\/file, which cannot be read/, /No such file/],
     [section(issuer, client, 'TinyauthCACertificateFile /no/such/file'), 'CACertificate',
         /cannot be read/, /No such file/],
+    [section(issuer, client, 'TinyauthClientSecret x', 'TinyauthClientSecretFile /no/such/file'),
+        'ClientSecretFile', /and TinyauthClientSecret both give the secret/, /leave one/],
     [section(issuer, client, 'TinyauthClientSecret ""'), 'ClientSecret', /takes one argument/,
         /client secret/],
 ], 1));

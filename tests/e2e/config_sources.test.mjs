@@ -131,6 +131,20 @@ TinyauthTitle "Title of file"\n${protectedLocation('/', 'valid-user')}`,
     assert.equal(url.origin, op.issuer);
 });
 
+test('two secrets in the environment are refused, whichever comes first', async () => {
+    const both = { CLIENTSECRET: 'x', CLIENTSECRETFILE: '/none' };
+    const names = /environment variable (\S+) and (\S+) both give the secret: leave one/;
+    for (const secrets of [both, Object.fromEntries(Object.entries(both).reverse())]) {
+        const env = environment({ CLIENTID: 'x', ISSUER: issuer, ...secrets });
+        const { code, stderr } = await configTest('', { env });
+        assert.equal(code, 1, stderr);
+        assert.deepEqual(names.exec(stderr)?.slice(1).sort(), [`${prefix}CLIENTSECRET`,
+            `${prefix}CLIENTSECRETFILE`], stderr);
+        const directive = '<TinyauthProvider pocketid>\nTinyauthClientSecret y\n</TinyauthProvider>';
+        assert.equal((await configTest(directive, { env })).code, 0, 'neither of them counts');
+    }
+});
+
 test('the eight variables of the guide are enough for httpd -t', async () => {
     const { code, stderr } = await configTest(protectedLocation('/', 'oauth-group admins'), {
         env: environment({
