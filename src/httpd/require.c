@@ -126,7 +126,8 @@ static const ta_session *get_session(request_rec *r, const ta_require *require,
                       "TA0160: Require oauth-… needs AuthType Tinyauth, but AuthType %s is in "
                       "force for %s: denied",
                       ap_auth_type(r) ? ap_auth_type(r) : "None", r->uri);
-        *status = in_doubt(*context, require);
+        /* nobody asks an alias a second time here; of an error httpd makes no contrary */
+        *status = require->is_alias ? AUTHZ_GENERAL_ERROR : in_doubt(*context, require);
         return NULL;
     }
     return (*context)->session;

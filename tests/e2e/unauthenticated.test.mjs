@@ -243,11 +243,15 @@ ${protectedLocation('/', 'oauth-group admins')}
     AuthUserFile "${server.file('users')}"
 </Location>`;
 
+/* mod_authn_file's alice, whose password is "password". */
+const passwords = 'alice:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\n';
+const asBasic = { headers: { authorization: `Basic ${btoa('alice:password')}` } };
+
 test('Require oauth-group under another AuthType denies, with one line that says so', async (t) => {
     const site = await startSite(t, {
         modules: ['auth_basic', 'authn_file'],
         files: {
-            users: 'alice:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\n', 'htdocs/into/x.html': 'x',
+            users: passwords, 'htdocs/into/x.html': 'x',
         },
         write: basicInside,
     });
@@ -255,14 +259,40 @@ test('Require oauth-group under another AuthType denies, with one line that says
     const alice = await loggedIn(site, 'alice', { back: '/index.html' });
     for (const target of ['/basic/x', '/into/']) {
         const before = site.httpd.log(/TA0160/).length;
-        const { status, headers } = await alice.get(site.url(target), {
-            headers: { authorization: `Basic ${btoa('alice:password')}` },
-        });
+        const { status, headers } = await alice.get(site.url(target), asBasic);
         assert.equal(status, 401, target);
         assert.match(headers['www-authenticate'], /^Basic/);
         const lines = site.httpd.log(/TA0160/).slice(before);
         assert.equal(lines.length, 1, target);
         assert.match(lines[0], /Tinyauth.*Basic/);
+    }
+    assert.equal(site.backend.requests.count(), 0);
+});
+
+test('an alias of it under another AuthType denies too, also behind not', async (t) => {
+    const all = (rule) => `<RequireAll>\nRequire valid-user\n${rule}\n</RequireAll>`;
+    const rules = ['Require members', all('Require not members'),
+        all('<RequireNone>\nRequire members\n</RequireNone>')];
+    const site = await startSite(t, {
+        modules: ['auth_basic', 'authn_file'],
+        files: { users: passwords },
+        write: ({ server, op, backend }) => `${providerSection(op)}
+ProxyPass "/" "${backend.url}/"
+<AuthzProviderAlias oauth-group members admins>
+</AuthzProviderAlias>
+${rules.map((rule, i) => `<Location "/${i}">
+    AuthType Basic
+    AuthName basic
+    AuthBasicProvider file
+    AuthUserFile "${server.file('users')}"
+    ${rule}
+</Location>`).join('\n')}`,
+    });
+    site.httpd.expectErrors(/TA0160/, /AH0163[01]/, /AH01617/);
+    for (const i of rules.keys()) {
+        const { status } = await new Browser().get(site.url(`/${i}`), asBasic);
+        assert.notEqual(status, 200, rules[i]);
+        assert.equal(site.httpd.log(/TA0160/).length, i + 1);
     }
     assert.equal(site.backend.requests.count(), 0);
 });
