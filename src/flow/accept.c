@@ -119,6 +119,7 @@ static apr_status_t check_ticket(const ta_env *env, ta_ticket *ticket, ta_attemp
 {
     const char *sealed = ta_form_get(env->request->query, "t");
     ta_attempt_values values;
+    apr_status_t rv;
 
     if (ta_form_count(env->request->query, "t") != 1 ||
         ta_ticket_open(env->pool, &env->site->key, sealed, env->now, ticket) != APR_SUCCESS) {
@@ -130,12 +131,16 @@ static apr_status_t check_ticket(const ta_env *env, ta_ticket *ticket, ta_attemp
                             "the ticket is for %s, this is %s", ticket->origin,
                             env->request->origin);
     }
-    if (ta_own_cookies_get_attempt(env, ticket->state, attempt, &values) != APR_SUCCESS ||
-        *attempt->provider_id) {
+    rv = ta_own_cookies_get_attempt(env, ticket->state, attempt, &values);
+    if ((rv != APR_SUCCESS && rv != APR_TIMEUP) || *attempt->provider_id) {
+        attempt->return_to = "/";
         return ta_fault_set(fault, env->pool, TA_REASON_ATTEMPT_MISSING,
                             "the browser has no cookie of the login that the ticket is for");
     }
-    return APR_SUCCESS;
+    return rv == APR_SUCCESS
+               ? rv
+               : ta_fault_set(fault, env->pool, TA_REASON_ATTEMPT_EXPIRED,
+                              "the login began more than %d seconds ago", TA_ATTEMPT_SECONDS);
 }
 
 /* The login's record must still be there, and count on this host too. */
@@ -192,7 +197,7 @@ static apr_status_t make_session(const ta_env *env, const ta_ticket *ticket, con
 ta_reply *ta_accept_handle(const ta_env *env)
 {
     ta_fault fault = {.reason = TA_REASON_NONE};
-    ta_attempt attempt = {.return_to = NULL};
+    ta_attempt attempt = {.return_to = "/"};
     ta_session *session;
     ta_ticket ticket = {.issued = 0};
     ta_record login = {.flags = 0};
@@ -203,7 +208,7 @@ ta_reply *ta_accept_handle(const ta_env *env)
         /* reloaded after it worked: the session is there */
         return ta_access_find_session(env, &session) == APR_SUCCESS
                    ? ta_reply_redirect(env, 303, "/")
-                   : refuse(env, &fault, "/");
+                   : refuse(env, &fault, ta_return_address_or_root(env, attempt.return_to));
     }
     if (load_login(env, &ticket, &login, &fault) != APR_SUCCESS ||
         claim_ticket(env, &ticket, &fault) != APR_SUCCESS ||

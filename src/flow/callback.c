@@ -43,11 +43,7 @@ static apr_status_t check_attempt(const ta_env *env, struct callback *callback, 
     const char *state = callback->response->state;
     apr_status_t rv = ta_own_cookies_get_attempt(env, state, &callback->attempt, &callback->values);
 
-    if (rv == APR_TIMEUP) {
-        return ta_fault_set(fault, env->pool, TA_REASON_ATTEMPT_EXPIRED,
-                            "the login began more than %d seconds ago", TA_ATTEMPT_SECONDS);
-    }
-    if (rv != APR_SUCCESS) {
+    if (rv != APR_SUCCESS && rv != APR_TIMEUP) {
         return ta_fault_set(fault, env->pool, TA_REASON_ATTEMPT_MISSING,
                             "the browser has no cookie of a login with this state");
     }
@@ -57,7 +53,10 @@ static apr_status_t check_attempt(const ta_env *env, struct callback *callback, 
                             "the login began with provider \"%s\"", callback->attempt.provider_id);
     }
     callback->has_attempt = 1;
-    return APR_SUCCESS;
+    return rv == APR_SUCCESS
+               ? rv
+               : ta_fault_set(fault, env->pool, TA_REASON_ATTEMPT_EXPIRED,
+                              "the login began more than %d seconds ago", TA_ATTEMPT_SECONDS);
 }
 
 /* Exactly one token request per code, also when the callback is loaded again: at once, or by a

@@ -195,7 +195,6 @@ apr_status_t ta_own_cookies_get_attempt(const ta_env *env, const char *state, ta
 {
     const char *name = attempt_name(env, state);
     const char *value;
-    apr_status_t result = APR_NOTFOUND;
 
     for (int i = 0; i < TA_OWN_COOKIES_TRIED; i++) {
         apr_status_t rv;
@@ -206,16 +205,14 @@ apr_status_t ta_own_cookies_get_attempt(const ta_env *env, const char *state, ta
         }
         rv = ta_attempt_open(env->pool, &env->site->key, env->request->origin, value, env->now,
                              attempt);
-        if (rv == APR_TIMEUP) {
-            result = APR_TIMEUP;
-        }
         /* the name holds only the begin of the state: the whole is compared */
-        if (rv == APR_SUCCESS && ta_attempt_derive(env->pool, attempt, values) == APR_SUCCESS &&
+        if ((rv == APR_SUCCESS || rv == APR_TIMEUP) &&
+            ta_attempt_derive(env->pool, attempt, values) == APR_SUCCESS &&
             ta_secret_equal(values->state, state)) {
-            return APR_SUCCESS;
+            return rv;
         }
     }
-    return result;
+    return APR_NOTFOUND;
 }
 
 void ta_own_cookies_clear_attempt(const ta_env *env, ta_reply *reply, const char *state)

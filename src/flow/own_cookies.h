@@ -46,7 +46,7 @@ apr_status_t ta_own_cookies_set_attempt(const ta_env *env, ta_reply *reply, cons
                                         const ta_attempt *attempt);
 
 /** Finds the attempt of a state, and what is derived from its secret.
- *  @return APR_SUCCESS; APR_NOTFOUND; APR_TIMEUP */
+ *  @return APR_SUCCESS; APR_NOTFOUND; APR_TIMEUP for one that is too old, which is filled in */
 apr_status_t ta_own_cookies_get_attempt(const ta_env *env, const char *state, ta_attempt *attempt,
                                         ta_attempt_values *values);
 

@@ -49,7 +49,7 @@ const char *ta_attempt_seal(apr_pool_t *p, const ta_seal_key *key, const char *c
 /**
  * Opens a cookie's value.
  * @return APR_SUCCESS; APR_EINVAL when it is none of ours for this host; APR_TIMEUP when it
- *         is older than TA_ATTEMPT_SECONDS or from the future
+ *         is older than TA_ATTEMPT_SECONDS or from the future, but it is filled in
  */
 apr_status_t ta_attempt_open(apr_pool_t *p, const ta_seal_key *key, const char *context,
                              const char *sealed, apr_int64_t now, ta_attempt *attempt);

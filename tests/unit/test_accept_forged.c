@@ -96,6 +96,23 @@ static void test_a_question_that_is_too_old_is_refused(void **state)
     assert_string_equal(b->url, link);
 }
 
+/* Each of the two steps was in time, both together were not. */
+static void test_a_ticket_for_an_attempt_that_is_too_old_is_refused(void **state)
+{
+    world *w = add_hosts(state);
+    browser *b = browser_make(w);
+    ta_reply *reply = browser_follow(b, browser_get(b, FIRST "/page?a=1&b=2"));
+    const char *provider = browser_link(b, reply, "provider=" WORLD_ID);
+
+    w->now += 2 * TA_ATTEMPT_SECONDS / 3;
+    reply = browser_get(b, provider);
+    w->now += 2 * TA_ATTEMPT_SECONDS / 3;
+    reply = browser_walk(b, reply);
+    assert_refused(b, reply, TA_REASON_ATTEMPT_EXPIRED);
+    assert_string_equal(browser_link(b, reply, "/page"), FIRST "/page?a=1&b=2");
+    assert_passed(browser_walk(b, browser_get(b, browser_link(b, reply, "/page"))), "alice");
+}
+
 /* A question that somebody else's server sealed sends nobody's login there. */
 static void test_a_question_under_another_key_is_refused(void **state)
 {
@@ -161,6 +178,7 @@ int main(void)
         TEST(test_a_ticket_changed_in_one_character_is_refused),
         TEST(test_a_question_is_no_ticket_and_a_ticket_no_question),
         TEST(test_a_question_that_is_too_old_is_refused),
+        TEST(test_a_ticket_for_an_attempt_that_is_too_old_is_refused),
         TEST(test_a_question_under_another_key_is_refused),
         TEST(test_a_way_back_is_checked_again_before_it_is_taken),
         TEST(test_an_attempt_at_a_provider_is_none_for_a_ticket),

@@ -288,16 +288,19 @@ static void test_an_attempt_older_than_an_hour_is_refused(void **state)
 {
     world *w = *state;
     browser *b = browser_make(w);
-    const char *callback = browser_start(b, WORLD_APP "/page");
+    const char *in_time = browser_start(b, WORLD_APP "/page");
+    const char *late = browser_start(b, WORLD_APP "/late?x=y");
+    ta_reply *reply;
 
-    /* a browser that keeps what it was told to drop */
-    browser_cookie(b, "-login-")->expires = 0;
-    w->now += 3600 + 1;
-    assert_refused(b, browser_get(b, callback), TA_REASON_ATTEMPT_EXPIRED);
-    /* the page names the limit */
+    w->now += 3600;
+    assert_leads_to(browser_get(b, in_time), 303, "/page");
+    w->now += 1;
+    reply = browser_get(b, late);
+    assert_refused(b, reply, TA_REASON_ATTEMPT_EXPIRED);
+    /* the page names the limit, and knows what was wanted; then the cookie goes */
     assert_holds(ta_reason_info_get(TA_REASON_ATTEMPT_EXPIRED)->advice, "within an hour");
-    w->now -= 1;
-    assert_leads_to(browser_get(b, callback), 303, "/page");
+    assert_string_equal(browser_link(b, reply, "/late"), WORLD_APP "/late?x=y");
+    assert_int_equal(browser_cookies(b, "-login-"), 0);
 }
 
 static void test_an_attempt_from_the_future_is_refused(void **state)
