@@ -194,6 +194,28 @@ static apr_status_t make_session(const ta_env *env, const ta_ticket *ticket, con
     return rv;
 }
 
+/* Where the login host has longer limits the login goes on there, and would come back for ever.
+ * Of a login that was not found no time is known. */
+static int is_too_old(const ta_env *env, const ta_record *login)
+{
+    return login->created && ta_lifetime_is_over(&env->site->lifetime, login, env->now);
+}
+
+static ta_reply *ask_for_newer(const ta_env *env, const ta_ticket *ticket, const ta_record *login,
+                               const char *return_to)
+{
+    ta_reply *reply =
+        ta_accept_hand_over(env, ta_return_address_or_root(env, return_to), NULL, "&again=1");
+
+    ta_own_cookies_clear_attempt(env, reply, ticket->state);
+    ta_log_write(env->log, TA_LOG_INFO, APR_SUCCESS,
+                 "TA0032: the login of user \"%s\" is older than %s takes it: a new one is asked "
+                 "for [request %s]",
+                 ta_fault_quote(env->pool, ta_record_text(login, TA_RECORD_USER)),
+                 env->request->origin, env->request->id);
+    return reply;
+}
+
 ta_reply *ta_accept_handle(const ta_env *env)
 {
     ta_fault fault = {.reason = TA_REASON_NONE};
@@ -210,8 +232,10 @@ ta_reply *ta_accept_handle(const ta_env *env)
                    ? ta_reply_redirect(env, 303, "/")
                    : refuse(env, &fault, ta_return_address_or_root(env, attempt.return_to));
     }
-    if (load_login(env, &ticket, &login, &fault) != APR_SUCCESS ||
-        claim_ticket(env, &ticket, &fault) != APR_SUCCESS ||
+    if (load_login(env, &ticket, &login, &fault) != APR_SUCCESS && is_too_old(env, &login)) {
+        return ask_for_newer(env, &ticket, &login, attempt.return_to);
+    }
+    if (fault.reason != TA_REASON_NONE || claim_ticket(env, &ticket, &fault) != APR_SUCCESS ||
         make_session(env, &ticket, &login, &id, &fault) != APR_SUCCESS) {
         return refuse(env, &fault, ta_login_retry_url(env, fault.reason, "", attempt.return_to));
     }

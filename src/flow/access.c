@@ -38,13 +38,12 @@ apr_status_t ta_access_check_login(const ta_env *env, const ta_record *login, ta
     return APR_SUCCESS;
 }
 
-/* The cookie was made for this host, and the login behind it counts here. */
-static int is_session_here(const ta_env *env, const ta_session *session)
+/* The cookie was made for this host. */
+static int is_made_here(const ta_env *env, const ta_session *session)
 {
     return strcmp(ta_record_text(session->own, TA_RECORD_AUDIENCE), ta_own_cookies_audience(env)) ==
                0 &&
-           ta_host_session_is_current(env, session->own) &&
-           ta_access_check_login(env, &session->login, NULL) == APR_SUCCESS;
+           ta_host_session_is_current(env, session->own);
 }
 
 /* Notes that the login was used. When somebody else changed or ended it meanwhile, theirs
@@ -83,7 +82,8 @@ apr_status_t ta_access_find_session(const ta_env *env, ta_session **result)
             break;
         }
         rv = ta_session_load(env->pool, env->store, env->recent, id, &session);
-        if (rv == APR_SUCCESS && is_session_here(env, session)) {
+        if (rv == APR_SUCCESS && is_made_here(env, session) &&
+            ta_access_check_login(env, &session->login, NULL) == APR_SUCCESS) {
             note_use(env, session);
             *result = session;
             return APR_SUCCESS;
@@ -93,6 +93,24 @@ apr_status_t ta_access_find_session(const ta_env *env, ta_session **result)
         }
     }
     return failure;
+}
+
+int ta_access_is_over(const ta_env *env)
+{
+    const char *name = ta_own_cookies_session_name(env);
+
+    for (int i = 0; i < TA_OWN_COOKIES_TRIED; i++) {
+        const char *id = ta_own_cookies_get(env, name, i);
+        ta_session *session;
+
+        if (id &&
+            ta_session_load(env->pool, env->store, env->recent, id, &session) == APR_SUCCESS &&
+            is_made_here(env, session) &&
+            ta_lifetime_is_over(&env->site->lifetime, &session->login, env->now)) {
+            return 1;
+        }
+    }
+    return 0;
 }
 
 ta_reply *ta_access_unavailable(const ta_env *env, apr_status_t rv)

@@ -19,6 +19,9 @@
  */
 apr_status_t ta_access_find_session(const ta_env *env, ta_session **result);
 
+/** True where nobody is signed in, but would be on a host with longer limits. */
+int ta_access_is_over(const ta_env *env);
+
 /**
  * The answer to a request that needs a login: to the login page, straight to the provider, or
  * 401. Nothing is remembered but in the browser.

@@ -368,6 +368,9 @@ ta_reply *ta_login_send(const ta_env *env, const ta_scope *scope)
     if (needs_own_name(env)) {
         return to_own_name(env, order.return_to);
     }
+    /* the login host may have longer limits, and would send somebody back who is nobody here */
+    order.again =
+        !ta_accept_is_login_host(env) && ta_own_cookies_domain(env) && ta_access_is_over(env);
     if (ta_request_is_navigation(env->request) &&
         (!ta_accept_is_login_host(env) || env->site->auto_redirect)) {
         return begin(env, &order);

@@ -6,12 +6,17 @@
 #define CLOCK_STEP 300
 #define NOTE_EVERY 60
 
+int ta_lifetime_is_over(const ta_lifetime *lifetime, const ta_record *record, apr_int64_t now)
+{
+    return now >= record->created + lifetime->absolute || now >= record->last_used + lifetime->idle;
+}
+
 int ta_lifetime_is_alive(const ta_lifetime *lifetime, const ta_record *record, apr_int64_t now)
 {
     if (record->created > now + CLOCK_STEP || record->last_used > now + CLOCK_STEP) {
         return 0;
     }
-    return now < record->created + lifetime->absolute && now < record->last_used + lifetime->idle;
+    return !ta_lifetime_is_over(lifetime, record, now);
 }
 
 apr_int64_t ta_lifetime_expiry(const ta_lifetime *lifetime, const ta_record *record)

@@ -16,6 +16,9 @@ typedef struct ta_lifetime {
  *  than five minutes) does not: its age is not known. */
 int ta_lifetime_is_alive(const ta_lifetime *lifetime, const ta_record *record, apr_int64_t now);
 
+/** True when one of the limits is reached, which a host with longer ones may see otherwise. */
+int ta_lifetime_is_over(const ta_lifetime *lifetime, const ta_record *record, apr_int64_t now);
+
 /** When the store may forget the record, seconds since 1970. */
 apr_int64_t ta_lifetime_expiry(const ta_lifetime *lifetime, const ta_record *record);
 

@@ -253,6 +253,21 @@ static void test_who_is_not_on_the_list_can_be_somebody_else(void **state)
     assert_string_equal(b->url, FIRST "/page");
 }
 
+/* On the login host the login goes on; here it is too old, and a new one has to be made. */
+static void test_a_host_with_a_shorter_lifetime_asks_for_a_new_login(void **state)
+{
+    world *w = add_hosts(state);
+    browser *b = browser_make(w);
+
+    world_find_site(w, FIRST)->site.lifetime.absolute = 3600;
+    assert_passed(browser_log_in(b, FIRST "/page"), "alice");
+    w->now += 3600;
+    assert_passed(browser_get(b, LOGIN "/page"), "alice");
+    assert_passed(browser_walk(b, browser_get(b, FIRST "/page")), "alice");
+    assert_string_equal(b->url, FIRST "/page");
+    assert_int_equal(w->op->tokens, 2);
+}
+
 static void test_a_store_that_fails_makes_no_session_here(void **state)
 {
     world *w = add_hosts(state);
@@ -375,15 +390,21 @@ static void test_a_second_ticket_of_one_login_replaces_the_session_here(void **s
     assert_int_equal(world_records(w), 2);
 }
 
-static void test_a_ticket_of_a_login_that_idled_away_is_refused(void **state)
+static void test_a_ticket_of_a_login_that_idled_away_makes_no_session(void **state)
 {
     world *w = add_hosts(state);
     browser *b = browser_make(w);
     const char *ticket = get_ticket(b, FIRST "/page");
+    ta_reply *reply;
 
     world_find_site(w, FIRST)->site.lifetime.idle = 30;
     w->now += 30;
-    assert_refused(b, browser_get(b, ticket), TA_REASON_TICKET_INVALID);
+    reply = browser_get(b, ticket);
+    assert_int_equal(reply->status, 302);
+    assert_holds(reply->location, LOGIN "/tinyauth/login?for=");
+    assert_holds(reply->location, "&again=1");
+    assert_int_equal(browser_cookies(b, "-login-"), 1);
+    assert_int_equal(world_records(w), 1);
 }
 
 /* The application's host takes one provider; the login host must not let another one in. */
@@ -427,6 +448,7 @@ int main(void)
         TEST(test_a_provider_that_is_another_one_there_does_not_count),
         TEST(test_the_whitelist_of_the_other_host_counts_there),
         TEST(test_who_is_not_on_the_list_can_be_somebody_else),
+        TEST(test_a_host_with_a_shorter_lifetime_asks_for_a_new_login),
         TEST(test_a_store_that_fails_makes_no_session_here),
         TEST(test_the_session_that_was_there_before_is_dead_after_accepting),
         TEST(test_the_login_host_sends_tickets_only_where_the_question_came_from),
@@ -435,7 +457,7 @@ int main(void)
         TEST(test_only_get_brings_a_ticket),
         TEST(test_http_and_https_do_not_mix),
         TEST(test_a_second_ticket_of_one_login_replaces_the_session_here),
-        TEST(test_a_ticket_of_a_login_that_idled_away_is_refused),
+        TEST(test_a_ticket_of_a_login_that_idled_away_makes_no_session),
         TEST(test_the_question_says_which_providers_may_answer),
     };
 

@@ -291,6 +291,23 @@ static void test_a_cookie_domain_makes_one_login_for_all_its_hosts(void **state)
 }
 
 /* "Log in as somebody else", and the providers of the scope, must not get lost on the way. */
+static void test_a_shorter_lifetime_within_a_cookie_domain_asks_for_a_new_login(void **state)
+{
+    world *w = *state;
+    browser *b = browser_make(w);
+
+    world_add_site(w, LOGIN, LOGIN)->site.cookie_domain = "example.com";
+    w->app->site.cookie_domain = "example.com";
+    w->app->site.app_origin = LOGIN;
+    w->app->site.lifetime.absolute = 3600;
+    assert_passed(browser_log_in(b, WORLD_APP "/page"), "alice");
+    w->now += 3600;
+    assert_passed(browser_get(b, LOGIN "/page"), "alice");
+    assert_passed(browser_walk(b, browser_get(b, WORLD_APP "/page")), "alice");
+    assert_string_equal(b->url, WORLD_APP "/page");
+    assert_int_equal(w->op->tokens, 2);
+}
+
 static void test_a_cookie_domain_passes_on_what_the_login_is_to_heed(void **state)
 {
     world *w = *state;
@@ -398,6 +415,7 @@ int main(void)
         TEST(test_a_circle_between_two_hosts_ends_too),
         TEST(test_a_question_is_answered_on_the_login_host_alone),
         TEST(test_a_cookie_domain_makes_one_login_for_all_its_hosts),
+        TEST(test_a_shorter_lifetime_within_a_cookie_domain_asks_for_a_new_login),
         TEST(test_a_cookie_domain_passes_on_what_the_login_is_to_heed),
         TEST(test_a_domain_cookie_is_no_host_cookie_and_the_other_way_round),
         TEST(test_a_foreign_name_of_the_host_leads_to_its_own_first),
