@@ -389,6 +389,63 @@ static int check_paths(apr_pool_t *p, server_rec *main_server)
     return OK;
 }
 
+static int is_named(const server_rec *s, const char *host)
+{
+    for (int i = 0; s->names && i < s->names->nelts; i++) {
+        const char *name = APR_ARRAY_IDX(s->names, i, const char *);
+
+        if (name && ap_cstr_casecmp(name, host) == 0) {
+            return 1;
+        }
+    }
+    return s->server_hostname && ap_cstr_casecmp(s->server_hostname, host) == 0;
+}
+
+/* Whether logins of a host end in its cookie domain: on one of the servers that have the login
+ * host's name. (Another one may only redirect to https.) Also where none is on this machine. */
+static int has_domain_at_login(server_rec *main_server, const ta_site *site, const char *login_host)
+{
+    int is_here = 0;
+
+    for (server_rec *s = main_server; s; s = s->next) {
+        const ta_site *there = ta_config_of_server(s)->site;
+
+        if (there && is_named(s, login_host)) {
+            is_here = 1;
+            if (there->cookie_domain && strcmp(there->cookie_domain, site->cookie_domain) == 0) {
+                return 1;
+            }
+        }
+    }
+    return !is_here;
+}
+
+/* Within its cookie domain a host expects the login host's cookie, and never gets it where that has
+ * another domain, or none. */
+static int check_cookie_domains(apr_pool_t *p, server_rec *main_server)
+{
+    for (server_rec *s = main_server; s; s = s->next) {
+        const ta_site *site = ta_config_of_server(s)->site;
+        char *name = s->server_hostname ? apr_pstrdup(p, s->server_hostname) : NULL;
+        ta_url *login;
+
+        if (!site || !site->app_origin || !name ||
+            ta_url_parse(p, site->app_origin, &login) != APR_SUCCESS) {
+            continue;
+        }
+        ap_str_tolower(name);
+        if (ta_site_domain_covers(site->cookie_domain, name) &&
+            !has_domain_at_login(main_server, site, login->host)) {
+            return refuse(s, place_of_server(p, s),
+                          apr_psprintf(p,
+                                       "TinyauthCookieDomain is %s here, but not on %s, where "
+                                       "logins live: write the same for both, or leave it out",
+                                       site->cookie_domain, login->host));
+        }
+    }
+    return OK;
+}
+
 /* Only where a site needs a store must there be one. */
 static const char *check_store(apr_pool_t *p, server_rec *main_server)
 {
@@ -436,5 +493,8 @@ int ta_setup_finish(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, serv
                       apr_pstrcat(ptemp, "TinyauthSessionStore ", error, NULL));
     }
     rv = check_paths(pconf, s);
+    if (rv == OK) {
+        rv = check_cookie_domains(pconf, s);
+    }
     return rv == OK ? ta_config_walk(ptemp, s) : rv;
 }

@@ -183,6 +183,31 @@ test('a cookie domain that does not cover the login host is refused', () => asse
     /write the same scheme and host/],
 ], 1));
 
+const host = (port, name, ...lines) => [
+    `<VirtualHost *:${port}>`, `ServerName ${name}`, ...lines, '</VirtualHost>',
+];
+const inDomain = 'TinyauthCookieDomain example.com';
+
+test('a cookie domain that the login host does not have is refused', async () => {
+    const server = [...good, 'TinyauthAppURL https://login.example.com'];
+    const redirects = host(80, 'login.example.com', 'Redirect / https://login.example.com/');
+    const app = host(443, 'App.example.com', inDomain);
+    const wrong = [[], ['TinyauthCookieDomain login.example.com']].map((lines) => [
+        [...server, ...redirects, ...host(443, 'Login.Example.com', ...lines), ...app],
+        '<VirtualHost *:443>', /TinyauthCookieDomain is example.com here, but not on login/, /leave/,
+    ]);
+    await assertSaid(wrong, 1);
+    for (const lines of [
+        host(443, 'login.example.com', inDomain), host(443, 'x', 'ServerAlias login.example.com',
+            inDomain), [],
+    ]) {
+        const both = lines.length ? redirects : [];
+        assert.equal((await check([...server, ...both, ...lines, ...app])).code, 0, lines.join());
+    }
+    const elsewhere = [...redirects, ...host(443, 'app.example.org', inDomain)];
+    assert.equal((await check([...server, ...elsewhere])).code, 0, 'a host outside of the domain');
+});
+
 test('a rule that nobody could ever pass is refused', () => assertSaid([
     [[...good, ...location('AuthType Basic', 'AuthName x', 'Require oauth-group admins')],
         'Require', /needs AuthType Tinyauth/, /line 6 of this section says AuthType Basic/],
