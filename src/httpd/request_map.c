@@ -140,6 +140,8 @@ static int describe_host(apr_pool_t *p, const server_rec *s, const ta_site *site
     host->request.origin = url->origin;
     host->request.host = url->host;
     host->request.server_origin = ta_url_origin(p, scheme, s->server_hostname, host->port);
+    /* where these are there already, they are taken for the answer */
+    host->request.session_cookie = host->request.audience = NULL;
     host->request.session_cookie = ta_own_cookies_session_name(&env);
     host->request.audience = ta_own_cookies_audience(&env);
     return 1;

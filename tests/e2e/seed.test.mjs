@@ -6,10 +6,12 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import {
-    Browser, callbackPath, enterProvider, freePort, loginAt, startBackend, startHttpd,
-    startProvider,
+    Browser, callbackPath, enterProvider, freePort, loginAt, protectedLocation, providerSection,
+    startBackend, startHttpd, startLiar, startProvider,
 } from './harness.mjs';
-import { assertRefused, describe, programRequest, sessionCookies } from './support/login_steps.mjs';
+import {
+    assertRefused, describe, loginWithLiar, programRequest, sessionCookies,
+} from './support/login_steps.mjs';
 
 const prefix = 'TINYAUTH_OAUTH_PROVIDERS_POCKETID_';
 
@@ -238,6 +240,45 @@ test('a host outside TinyauthCookieDomain still shares the login', async (t) => 
     assert.equal(page.status, 200, describe(page));
     assert.equal(page.url, seed.url('other.test', '/x'));
     assert.deepEqual(sessionCookies(browser, 'other.test').map(({ hostOnly }) => hostOnly), [true]);
+});
+
+test('a ServerAlias has the cookies of its own name', async (t) => {
+    const port = await freePort();
+    const op = await startLiar({}, t);
+    const backend = await startBackend(t);
+    const names = ['other.test', 'myapp.example.test', 'myapp.test'];
+    await startHttpd(t, {
+        port,
+        tls: true,
+        host: 'main.test',
+        modules: ['proxy', 'proxy_http'],
+        conf: `${providerSection(op)}
+TinyauthCookieDomain example.test
+<VirtualHost *:${port}>
+    ServerName ${names[0]}
+    ServerAlias ${names.slice(1).join(' ')}
+    SSLEngine on
+    ProxyPass "/" "${backend.url}/"
+    ${protectedLocation('/', 'valid-user')}
+</VirtualHost>`,
+    });
+    for (const name of names) {
+        const browser = new Browser();
+        const page = await loginWithLiar(browser, `https://${name}:${port}/`);
+        assert.equal(page.status, 200, describe(page));
+        const [cookie, ...more] = sessionCookies(browser);
+        const isInDomain = name.endsWith('.example.test');
+        assert.deepEqual(more, []);
+        assert.equal(cookie.hostOnly, !isInDomain, name);
+        assert.equal(cookie.name, isInDomain ? '__Secure-tinyauth-domain'
+            : `__Host-tinyauth-${port}`);
+        for (const other of names) {
+            const answer = await new Browser().fetch(`https://${other}:${port}/`, {
+                headers: { cookie: `${cookie.name}=${cookie.value}` },
+            });
+            assert.equal(answer.status, name === other ? 200 : 401, `${name} → ${other}`);
+        }
+    }
 });
 
 test('a login that began before a graceful restart ends well after it', async (t) => {
