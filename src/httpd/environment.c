@@ -168,14 +168,15 @@ static int is_made(const ta_section *section, const char *directive)
  * first, for then the secret is made. */
 static const char *check_secret(apr_pool_t *p, const char *name, const char *directive)
 {
-    const char *other = NULL;
+    const char *other = NULL, *value;
 
     if (strcmp(directive, "TinyauthClientSecret") == 0) {
         other = apr_pstrcat(p, name, "FILE", NULL);
     } else if (strcmp(directive, "TinyauthClientSecretFile") == 0) {
         other = apr_pstrmemdup(p, name, strlen(name) - strlen("FILE"));
     }
-    return other && getenv(other)
+    value = other ? getenv(other) : NULL;
+    return value && *value
                ? apr_psprintf(p, "and %s both give the secret: leave one of them out", other)
                : NULL;
 }

@@ -72,7 +72,7 @@ test('an empty variable is as good as none', async () => {
     const { code, stderr } = await configTest(protectedLocation('/', 'valid-user'), {
         env: {
             ...environment({ CLIENTID: 'x', ISSUER: issuer, NAME: '', SCOPES: '', INSECURE: '',
-                CLIENTSECRETFILE: '', REDIRECTURL: '', USERINFOURL: '' }),
+                CLIENTSECRET: 'x', CLIENTSECRETFILE: '', REDIRECTURL: '', USERINFOURL: '' }),
             ...empty,
         },
     });
