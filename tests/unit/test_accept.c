@@ -368,6 +368,9 @@ static void test_http_and_https_do_not_mix(void **state)
     world_add_site(w, "http://plain.example.com", LOGIN);
     assert_refused(b, browser_get(b, "http://plain.example.com/"), TA_REASON_SCHEME_MISMATCH);
     assert_true(world_has_logged(w, "ServerName https://plain.example.com ["));
+    world_add_site(w, "http://both.example.com", "https://both.example.com");
+    assert_refused(b, browser_get(b, "http://both.example.com/"), TA_REASON_SCHEME_MISMATCH);
+    assert_true(world_has_logged(w, "ServerName https://both.example.com ["));
     /* one host on two ports: the other name would be another site again */
     world_add_site(w, "http://ported.example.com:8080", "https://ported.example.com:8443");
     assert_refused(b, browser_get(b, "http://ported.example.com:8080/"), TA_REASON_SCHEME_MISMATCH);

@@ -350,6 +350,18 @@ static void test_a_session_of_another_host_does_not_pass(void **state)
     cookie.host = "second.example.com";
     APR_ARRAY_PUSH(b->jar, jar_cookie) = cookie;
     assert_asked(b, "https://second.example.com/page");
+    assert_passed(browser_get(b, PAGE), "alice");
+    assert_false(ta_access_is_over(b->env));
+    w->now += 1000000;
+    (void)browser_get(b, "https://second.example.com/page");
+    assert_false(ta_access_is_over(b->env));
+    (void)browser_get(b, PAGE);
+    assert_true(ta_access_is_over(b->env));
+    cookie.value = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"; /* nobody's */
+    b->jar->nelts = 0;
+    APR_ARRAY_PUSH(b->jar, jar_cookie) = cookie;
+    (void)browser_get(b, "https://second.example.com/page");
+    assert_false(ta_access_is_over(b->env));
 }
 
 /* Cookies know no ports: browsers send both sites' cookies to both. */

@@ -128,6 +128,26 @@ static void test_a_value_is_written_under_its_condition(void **state)
     }
 }
 
+/* It reads the time of an end as 31 bits, and takes a later one for past. */
+static void test_an_end_after_2038_is_none(void **state)
+{
+    static const canned_answer answers[] = {{TEXT("STORED\r\n"), 1}};
+    ta_memcached_value value = {.bytes = {(const unsigned char *)"a", 1}};
+    const apr_int64_t last = APR_INT32_MAX;
+    scene *s;
+
+    (void)state;
+    for (int later = 0; later < 2; later++) {
+        s = start(answers, COUNT(answers));
+        assert_int_equal(ta_memcached_put(s->memcached, s->pool, TA_MEMCACHED_ALWAYS, "name",
+                                          &value, last + later),
+                         APR_SUCCESS);
+        assert_non_null(strstr(canned_asked(s->server),
+                               later ? "set name 0 0 1\r\n" : "set name 0 2147483647 1\r\n"));
+        stop(s);
+    }
+}
+
 /* Each is an error, never "there is none". */
 static void test_bytes_that_no_honest_server_sends(void **state)
 {
@@ -199,6 +219,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values_are_told_apart_from_their_absence),
         cmocka_unit_test(test_a_value_is_written_under_its_condition),
+        cmocka_unit_test(test_an_end_after_2038_is_none),
         cmocka_unit_test(test_bytes_that_no_honest_server_sends),
         cmocka_unit_test(test_removing_is_done_also_where_there_was_none),
         cmocka_unit_test(test_a_question_that_was_not_heard_to_its_end_is_an_error),
