@@ -39,7 +39,7 @@ apr_status_t ta_access_check_login(const ta_env *env, const ta_record *login, ta
 }
 
 /* The cookie was made for this host. */
-static int is_made_here(const ta_env *env, const ta_session *session)
+static inline int is_made_here(const ta_env *env, const ta_session *session)
 {
     return strcmp(ta_record_text(session->own, TA_RECORD_AUDIENCE), ta_own_cookies_audience(env)) ==
                0 &&

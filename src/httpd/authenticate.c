@@ -64,7 +64,7 @@ static int let_in(request_rec *r, ta_context *context)
         return HTTP_UNAUTHORIZED;
     }
     r->user = (char *)user;
-    r->ap_auth_type = (char *)"Tinyauth";
+    r->ap_auth_type = (char *)ta_context_auth_type;
     context->is_authenticated = 1;
     if (context->session->has_new_rights && !r->main) {
         renew_cookie(r, context);

@@ -17,6 +17,8 @@
 #include "httpd/reply_map.h"
 #include "httpd/request_map.h"
 
+const char ta_context_auth_type[] = "Tinyauth";
+
 /* Only connections that bring a cookie of ours have one. */
 static ta_recent *recent_of(conn_rec *c)
 {

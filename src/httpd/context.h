@@ -15,6 +15,9 @@
 
 typedef enum ta_auth_type { TA_AUTH_TYPE_NONE, TA_AUTH_TYPE_OURS, TA_AUTH_TYPE_OTHER } ta_auth_type;
 
+/** What r->ap_auth_type points to where we let the request in, and nobody else. */
+extern const char ta_context_auth_type[];
+
 typedef struct ta_context {
     ta_env env;
     ta_request request;

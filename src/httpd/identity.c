@@ -127,14 +127,13 @@ static void mark_private(request_rec *r, ta_context *context)
     }
 }
 
-/* Another AuthType let this request in, maybe somebody else: an internal redirect led there.
- * Ours is always spelled like this (authenticate.c). */
+/* Another AuthType let this request in, maybe somebody else: an internal redirect led there. */
 static int is_of_other_auth_type(const request_rec *r)
 {
-    return r->ap_auth_type && strcmp(r->ap_auth_type, "Tinyauth") != 0;
+    return r->ap_auth_type && r->ap_auth_type != ta_context_auth_type;
 }
 
-static int is_wanted(const request_rec *r, const ta_context *context)
+static inline int is_wanted(const request_rec *r, const ta_context *context)
 {
     const ta_directory_config *directory = ta_config_of_directory(r);
 
