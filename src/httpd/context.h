@@ -31,8 +31,7 @@ typedef struct ta_context {
     const void *auth_scope;      /* per_dir_config that was last asked for its AuthType, and … */
     ta_auth_type auth_type;      /* … what it is */
     const void *implied_scope;   /* per_dir_config without an AuthType, in which ours is meant */
-    const char *identity_told;   /* what fixups did with the first request, in … */
-    const void *identity_scope;  /* … this per_dir_config; see identity.c */
+    const void *identity_scope;  /* per_dir_config in which fixups set the identity */
     int is_rechecking;           /* check_authz runs the checkers itself */
     int has_doubts;              /* an alias of a Require does not know what the safe answer is */
     int do_doubts_grant;         /* what it is to answer then */

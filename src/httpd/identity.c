@@ -17,6 +17,7 @@
 #include "flow/own_cookies.h"
 #include "httpd/config.h"
 #include "httpd/context.h"
+#include "httpd/module.h"
 
 #define WATCH_BODY      "mod_tinyauth-trailers"
 #define VARIABLE_PREFIX "TINYAUTH_"
@@ -113,10 +114,10 @@ static void set_values(request_rec *r, const ta_record *record)
  * cache keeps by itself. So it is the session's cookie that decides, on every pass. */
 static void mark_private(request_rec *r, ta_context *context)
 {
-    const char *name = ta_own_cookies_session_name(&context->env);
     const char *marked;
 
-    if (!context->session && !ta_own_cookies_get(&context->env, name, 0)) {
+    if (!context->session &&
+        !ta_own_cookies_get(&context->env, ta_own_cookies_session_name(&context->env), 0)) {
         return;
     }
     marked = apr_table_get(r->err_headers_out, "Cache-Control");
@@ -133,45 +134,23 @@ static int is_of_other_auth_type(const request_rec *r)
     return r->ap_auth_type && r->ap_auth_type != ta_context_auth_type;
 }
 
-static inline int is_wanted(const request_rec *r, const ta_context *context)
+/* Whether the application is told, by the configuration of a place. */
+static inline int is_wanted(const request_rec *r, const ta_context *context,
+                            const ap_conf_vector_t *scope)
 {
-    const ta_directory_config *directory = ta_config_of_directory(r);
+    const ta_directory_config *directory = ap_get_module_config(scope, &tinyauth_module);
 
     return context->is_authenticated && directory->headers != 0 && !is_of_other_auth_type(r) &&
            ta_scope_allows(&directory->scope,
                            ta_record_text(&context->session->login, TA_RECORD_PROVIDER));
 }
 
-/* @return 1 where the application is told */
-static int set_identity(request_rec *r, const ta_context *context)
+static void set_identity(request_rec *r, const ta_context *context)
 {
-    int wanted = is_wanted(r, context);
-
     remove_values(r);
-    if (wanted) {
+    if (is_wanted(r, context, r->per_dir_config)) {
         set_values(r, &context->session->login);
     }
-    return wanted;
-}
-
-/* What fixups did with a request. */
-static const char was_told[] = "told", was_not_told[] = "not told";
-
-static void note_told(request_rec *r, ta_context *context, const char *told)
-{
-    if (ta_context_is_first(r)) {
-        context->identity_told = told;
-        context->identity_scope = r->per_dir_config;
-    } else {
-        /* the context is the first request's; this place is free in all others */
-        ap_set_module_config(r->request_config, &tinyauth_module, (void *)told);
-    }
-}
-
-static const char *get_told(const request_rec *r, const ta_context *context)
-{
-    return ta_context_is_first(r) ? context->identity_told
-                                  : ap_get_module_config(r->request_config, &tinyauth_module);
 }
 
 int ta_identity_set(request_rec *r)
@@ -180,7 +159,13 @@ int ta_identity_set(request_rec *r)
 
     if (context) {
         mark_private(r, context);
-        note_told(r, context, set_identity(r, context) ? was_told : was_not_told);
+        set_identity(r, context);
+        if (ta_context_is_first(r)) {
+            context->identity_scope = r->per_dir_config;
+        } else {
+            /* the context is the first request's; this place is free in all others */
+            ap_set_module_config(r->request_config, &tinyauth_module, r->per_dir_config);
+        }
     }
     return DECLINED;
 }
@@ -189,13 +174,15 @@ int ta_identity_set(request_rec *r)
  * same, what RequestHeader made of it stays. */
 static void set_where_it_ended(request_rec *r, const ta_context *context)
 {
-    const char *told;
+    const ap_conf_vector_t *scope = context->identity_scope;
 
-    if (r->per_dir_config == context->identity_scope) {
+    if (r->per_dir_config == scope) {
         return;
     }
-    told = get_told(r, context);
-    if (told && is_wanted(r, context) != (told == was_told)) {
+    if (!ta_context_is_first(r)) {
+        scope = ap_get_module_config(r->request_config, &tinyauth_module);
+    }
+    if (scope && is_wanted(r, context, scope) != is_wanted(r, context, r->per_dir_config)) {
         set_identity(r, context);
     }
 }
