@@ -46,7 +46,8 @@ apr_status_t ta_session_id_tokens_key(const char *id, ta_seal_key *key);
  * @param tokens    what the provider gave
  * @param now       seconds since 1970
  * @param record    filled in; its audience is left for the caller
- * @return APR_SUCCESS, or an error of OpenSSL
+ * @return APR_SUCCESS; APR_ENOSPC where groups, claims or tokens are more than a session holds;
+ *         APR_EGENERAL when OpenSSL fails
  */
 apr_status_t ta_session_describe(apr_pool_t *p, const char *id, const ta_provider *provider,
                                  const ta_identity *identity, const ta_tokens *tokens,
